@@ -1,0 +1,178 @@
+"""Everything the registry raises on purpose.
+
+    RegistryError
+    ├── Refusal                what a request asked for can not be had; answered as a Problem
+    │   ├── InvalidInput           bytes, counts or values that do not follow FORMATS
+    │   ├── ProofOfWorkRejected    missing, wrong, expired or made for another record
+    │   ├── SignatureRejected      the owner's signature does not verify
+    │   ├── SealingKeyUnknown      no such sealing key
+    │   ├── SealingKeyExpired      that sealing key is past its last day
+    │   ├── SealRejected           the blob does not open, or does not hold what was signed
+    │   ├── Conflict               the same identifier with other content
+    │   ├── NotYours               unknown record or wrong signature: one and the same answer
+    │   ├── UnknownScreening       no such screening of this builder
+    │   ├── ScreeningClosed        the screening was closed
+    │   ├── RegistryFull           the record ceiling is reached
+    │   └── Retriable              trouble on this side: nothing was committed, send it again
+    │       ├── Busy                   the queue is full or the database is locked
+    │       └── NotReady               the indexes have not reached the log yet
+    ├── AccessError            answered as a top-level error
+    │   ├── Unauthenticated        no builder's token, or a wrong or revoked one
+    │   ├── RateLimited            too many requests from one address
+    │   └── QuotaExceeded          the builder's items for now are used up
+    ├── CorruptRegistry        stored state contradicts the log: not ready, loudly
+    └── ConfigurationError     settings that can not be served
+
+Messages are written for the person who reads them and never hold a fingerprint, a token, a key or
+a signature. Codes are stable: clients decide by them.
+"""
+
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """Root of what the registry raises on purpose."""
+
+    code: ClassVar[str] = "REGISTRY_ERROR"
+
+
+class Refusal(RegistryError):
+    """A request that can not be met; answered as a member of the field's result union."""
+
+    code = "REFUSED"
+
+
+class InvalidInput(Refusal):
+    """Bytes, counts or values that do not follow FORMATS."""
+
+    code = "INVALID_INPUT"
+
+
+class ProofOfWorkRejected(Refusal):
+    """The proof of work is missing, wrong, expired or was made for another record."""
+
+    code = "PROOF_OF_WORK_REJECTED"
+
+
+class SignatureRejected(Refusal):
+    """The owner's signature does not verify."""
+
+    code = "SIGNATURE_REJECTED"
+
+
+class SealingKeyUnknown(Refusal):
+    """No sealing key has this id."""
+
+    code = "SEALING_KEY_UNKNOWN"
+
+
+class SealingKeyExpired(Refusal):
+    """The sealing key is past its last day; seal again with a current one."""
+
+    code = "SEALING_KEY_EXPIRED"
+
+
+class SealRejected(Refusal):
+    """The sealed blob does not open, or does not hold what was signed."""
+
+    code = "SEAL_REJECTED"
+
+
+class Conflict(Refusal):
+    """The same identifier was used before with other content."""
+
+    code = "CONFLICT"
+
+
+class NotYours(Refusal):
+    """Unknown record or wrong signature; which of the two is never said."""
+
+    code = "NOT_YOURS"
+
+
+class UnknownScreening(Refusal):
+    """This builder has no screening with this id."""
+
+    code = "UNKNOWN_SCREENING"
+
+
+class ScreeningClosed(Refusal):
+    """The screening was closed; open a new one."""
+
+    code = "SCREENING_CLOSED"
+
+
+class RegistryFull(Refusal):
+    """The record ceiling set by the operator is reached."""
+
+    code = "REGISTRY_FULL"
+
+
+class Retriable(Refusal):
+    """Trouble on the registry's side: nothing was committed and the same request may be sent again.
+
+    Attributes:
+        retry_after: seconds to wait before the next try.
+    """
+
+    code = "RETRY"
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(Retriable):
+    """The queue is full or the database is locked."""
+
+    code = "BUSY"
+
+
+class NotReady(Retriable):
+    """The indexes have not reached the log yet."""
+
+    code = "NOT_READY"
+
+
+class AccessError(RegistryError):
+    """Not about the request's content but about who sends it, or how often.
+
+    Attributes:
+        retry_after: seconds to wait, or None where waiting does not help.
+    """
+
+    code = "ACCESS"
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unauthenticated(AccessError):
+    """No builder's token, or one that is wrong or revoked."""
+
+    code = "UNAUTHENTICATED"
+
+
+class RateLimited(AccessError):
+    """Too many requests from one address."""
+
+    code = "RATE_LIMITED"
+
+
+class QuotaExceeded(AccessError):
+    """The builder's items for now are used up."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class CorruptRegistry(RegistryError):
+    """Stored state contradicts the log; the process is not ready and says so loudly."""
+
+    code = "CORRUPT"
+
+
+class ConfigurationError(RegistryError):
+    """Settings that can not be served."""
+
+    code = "CONFIGURATION"
