@@ -1,0 +1,207 @@
+"""Everything the client raises on purpose.
+
+    ConsentError
+    ├── ProtocolError (also ValueError)   bytes or values that do not follow FORMATS
+    │   ├── Malformed             lengths, order, padding, base64, JSON: the shape is wrong
+    │   ├── UnknownSpace          no fingerprint space has this id
+    │   ├── BadFingerprint        a fingerprint of the wrong size or not of norm 1
+    │   ├── BadPhrase             not a recovery phrase
+    │   ├── WeakKey               a public key that proves nothing: small order or non-canonical
+    │   ├── BadSignature          the signature is not by this key over this message
+    │   ├── SealError             the sealed blob does not open
+    │   ├── NoUsableKey           none of the registry's sealing keys can be used today
+    │   ├── BadStatement          a statement that says nothing, or something unknown
+    │   ├── BadUrl                an address that has no canonical form
+    │   └── BadNote               a signed note, not well-formed or not signed by the key expected
+    ├── ImageError                this picture can not be fingerprinted; `.source` names the file
+    │   ├── UnreadableImage       the file can not be opened: missing, no permission, not a file
+    │   ├── NotAnImage            the bytes are no picture in a format we read
+    │   ├── TruncatedImage        the picture ends early or is damaged
+    │   ├── ImageTooLarge         more bytes, more pixels or a longer side than the limit
+    │   ├── MissingModel          an optional model is not installed; `.extra` brings it
+    │   └── ModelMismatch         a model file that disagrees with the space's reference vectors
+    ├── RegistryProblem           a Problem in answer; `.problem_code`, `.retry_after`
+    ├── TransportError            the registry could not be reached, or answered nonsense
+    └── StateError                the state kept on this device can not be read or written
+
+Codes are stable: programs decide by them. Messages are for people, and never hold a fingerprint, a
+phrase, a key or a signature.
+"""
+
+from typing import ClassVar
+
+
+class ConsentError(Exception):
+    """Root of everything the client raises on purpose."""
+
+    code: ClassVar[str] = "CONSENT_ERROR"
+
+
+# Protocol
+
+
+class ProtocolError(ConsentError, ValueError):
+    """Bytes or values that do not follow FORMATS."""
+
+    code = "PROTOCOL_ERROR"
+
+
+class Malformed(ProtocolError):
+    """The shape is wrong: lengths, order, padding, base64, JSON."""
+
+    code = "MALFORMED"
+
+
+class UnknownSpace(ProtocolError):
+    """No fingerprint space has this id."""
+
+    code = "UNKNOWN_SPACE"
+
+
+class BadFingerprint(ProtocolError):
+    """A fingerprint of the wrong size, or a vector that is not a finite unit vector."""
+
+    code = "BAD_FINGERPRINT"
+
+
+class BadPhrase(ProtocolError):
+    """Not a recovery phrase of 12 English BIP-39 words with a right checksum."""
+
+    code = "BAD_PHRASE"
+
+
+class WeakKey(ProtocolError):
+    """A public key that proves nothing: wrong length, small order, or non-canonical."""
+
+    code = "WEAK_KEY"
+
+
+class BadSignature(ProtocolError):
+    """The signature is not by this key over this message."""
+
+    code = "BAD_SIGNATURE"
+
+
+class SealError(ProtocolError):
+    """The sealed blob does not open."""
+
+    code = "SEAL_ERROR"
+
+
+class NoUsableKey(ProtocolError):
+    """None of the registry's sealing keys can be used on this day."""
+
+    code = "NO_USABLE_KEY"
+
+
+class BadStatement(ProtocolError):
+    """A statement that says nothing, or something this version does not know."""
+
+    code = "BAD_STATEMENT"
+
+
+class BadUrl(ProtocolError):
+    """An address that has no canonical form: not http or https, a user name in it, no host."""
+
+    code = "BAD_URL"
+
+
+class BadNote(ProtocolError):
+    """A signed note that is not well-formed, or is not signed by the key expected."""
+
+    code = "BAD_NOTE"
+
+
+# Images
+
+
+class ImageError(ConsentError):
+    """This picture can not be fingerprinted.
+
+    Attributes:
+        source: the name of the file, or what stands for it (a row, a URL); empty for none.
+    """
+
+    code = "IMAGE_ERROR"
+
+    def __init__(self, message: str, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
+
+
+class UnreadableImage(ImageError):
+    """The file can not be opened: it is missing, is not a regular file, or may not be read."""
+
+    code = "UNREADABLE_IMAGE"
+
+
+class NotAnImage(ImageError):
+    """The bytes are no picture in a format that is read."""
+
+    code = "NOT_AN_IMAGE"
+
+
+class TruncatedImage(ImageError):
+    """The picture ends early or is damaged, so that its pixels can not all be decoded."""
+
+    code = "TRUNCATED_IMAGE"
+
+
+class ImageTooLarge(ImageError):
+    """More bytes, pixels or a longer side than the limit: decoding it could take all memory."""
+
+    code = "IMAGE_TOO_LARGE"
+
+
+class MissingModel(ImageError):
+    """An optional model is not installed.
+
+    Attributes:
+        extra: the extra of `consent-client` that brings it, as in `consent-client[extra]`.
+    """
+
+    code = "MISSING_MODEL"
+
+    def __init__(self, message: str, extra: str, source: str = "") -> None:
+        super().__init__(message, source)
+        self.extra = extra
+
+
+class ModelMismatch(ImageError):
+    """A model file that does not agree with the space's reference vectors."""
+
+    code = "MODEL_MISMATCH"
+
+
+# Talking to a registry
+
+
+class RegistryProblem(ConsentError):
+    """The registry answered with a Problem.
+
+    Attributes:
+        problem_code: the registry's stable code, for example `CONFLICT`.
+        retry_after: seconds to wait before the same request may be sent again; None: do not.
+    """
+
+    code = "REGISTRY_PROBLEM"
+
+    def __init__(self, message: str, problem_code: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.problem_code = problem_code
+        self.retry_after = retry_after
+
+
+class TransportError(ConsentError):
+    """The registry could not be reached, or what came back was not an answer."""
+
+    code = "TRANSPORT_ERROR"
+
+
+# This device
+
+
+class StateError(ConsentError):
+    """The state kept on this device can not be read or written."""
+
+    code = "STATE_ERROR"

@@ -1,0 +1,208 @@
+"""Entries of the log, and bundles of them (FORMATS §5).
+
+An entry is `"cr1" ‖ u8 type ‖ body`. Types this version does not know are refused: a follower that
+skipped them would answer for a state it does not understand. A bundle is C2SP tlog-tiles': each
+entry after its u16 length.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, Final
+
+from consent_client.errors import BadSignature, Malformed
+from consent_client.protocol.encoding import Reader, u8, u16, u32, u64
+from consent_client.protocol.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, owner_tag, verify
+from consent_client.protocol.records import withdraw_message
+
+MAGIC: Final = b"cr1"
+
+MAX_INDEX: Final = 2**53 - 1
+"""Greatest log index: what a JSON number holds exactly."""
+
+_HASH_BYTES = 32
+
+
+class EntryType(IntEnum):
+    """The types of FORMATS §5 that this version writes and reads."""
+
+    REGISTER = 1
+    WITHDRAW = 2
+    ERASE = 3
+    DAY = 8
+
+
+class EraseReason(IntEnum):
+    """Why the operator erased a record."""
+
+    COURT_ORDER = 1
+    UNLAWFUL_CONTENT = 2
+    FALSE_STATEMENT = 3
+    ABUSE = 4
+    TECHNICAL = 5
+
+
+def _start(kind: EntryType) -> bytes:
+    return MAGIC + u8(kind)
+
+
+def _index(value: int) -> bytes:
+    if not 0 <= value <= MAX_INDEX:
+        raise Malformed("a log index out of range")
+    return u64(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A record came in: C ‖ W.
+
+    Attributes:
+        commitment: C, 32 bytes.
+        owner_tag: W, 32 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.REGISTER
+
+    commitment: bytes
+    owner_tag: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.commitment) != _HASH_BYTES or len(self.owner_tag) != _HASH_BYTES:
+            raise Malformed("C and W have 32 bytes")
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + self.commitment + self.owner_tag
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Its owner took a record back.
+
+    Attributes:
+        register_index: index of its REGISTER entry.
+        owner_public_key: Ed25519, 32 bytes.
+        signature: of `withdraw_message`, 64 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.WITHDRAW
+
+    register_index: int
+    owner_public_key: bytes
+    signature: bytes
+
+    def __post_init__(self) -> None:
+        _index(self.register_index)
+        if len(self.owner_public_key) != PUBLIC_KEY_BYTES or len(self.signature) != SIGNATURE_BYTES:
+            raise Malformed("an owner key has 32 bytes and a signature 64")
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + u64(self.register_index) + self.owner_public_key + self.signature
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """The operator took a record out.
+
+    Attributes:
+        register_index: index of its REGISTER entry.
+        reason: why.
+    """
+
+    type: ClassVar[EntryType] = EntryType.ERASE
+
+    register_index: int
+    reason: EraseReason
+
+    def __post_init__(self) -> None:
+        _index(self.register_index)
+        if not isinstance(self.reason, EraseReason):
+            raise Malformed("an erasure has one of the stated reasons")
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + u64(self.register_index) + u8(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A UTC day began; what was valid until an earlier one expires.
+
+    Attributes:
+        day: UTC day number (days since 1970-01-01).
+    """
+
+    type: ClassVar[EntryType] = EntryType.DAY
+
+    day: int
+
+    def __post_init__(self) -> None:
+        u32(self.day)
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + u32(self.day)
+
+
+type Entry = Register | Withdraw | Erase | Day
+
+
+def decode_entry(data: bytes) -> Entry:
+    """The entry behind its bytes; `Malformed` for anything `encode` would not have written."""
+    reader = Reader(data)
+    if reader.take(len(MAGIC)) != MAGIC:
+        raise Malformed("not an entry of this log")
+    entry = _body(reader.u8(), reader)
+    reader.end()
+    return entry
+
+
+def _body(kind: int, reader: Reader) -> Entry:
+    match kind:
+        case EntryType.REGISTER:
+            return Register(reader.take(_HASH_BYTES), reader.take(_HASH_BYTES))
+        case EntryType.WITHDRAW:
+            return Withdraw(
+                reader.u64(), reader.take(PUBLIC_KEY_BYTES), reader.take(SIGNATURE_BYTES)
+            )
+        case EntryType.ERASE:
+            return Erase(reader.u64(), _reason(reader.u8()))
+        case EntryType.DAY:
+            return Day(reader.u32())
+        case _:
+            raise Malformed("an entry of a type this version does not know")
+
+
+def _reason(code: int) -> EraseReason:
+    try:
+        return EraseReason(code)
+    except ValueError:
+        raise Malformed("an erasure has one of the stated reasons") from None
+
+
+def check_withdrawal(origin: str, withdraw: Withdraw, register: Register) -> None:
+    """Whether a WITHDRAW entry is its REGISTER entry's owner's.
+
+    Raises:
+        WeakKey: a key that proves nothing.
+        BadSignature: another key than the one registered, or not signed by it.
+    """
+    if owner_tag(withdraw.owner_public_key) != register.owner_tag:
+        raise BadSignature("the withdrawal is by another key than the registration")
+    message = withdraw_message(origin, register.commitment)
+    verify(withdraw.owner_public_key, withdraw.signature, message)
+
+
+def encode_bundle(entries: Iterable[bytes]) -> bytes:
+    """Encoded entries → bundle; `Malformed` for an entry longer than 2¹⁶-1 bytes."""
+    return b"".join(u16(len(entry)) + entry for entry in entries)
+
+
+def decode_bundle(data: bytes) -> tuple[bytes, ...]:
+    """Bundle → encoded entries, which `decode_entry` reads; `Malformed` where it ends early."""
+    reader = Reader(data)
+    out = []
+    while reader.left:
+        out.append(reader.take(reader.u16()))
+    return tuple(out)

@@ -1,0 +1,88 @@
+"""The fingerprint spaces.
+
+A space id pins everything that changes a fingerprint: model, preprocessing, version. Fingerprints
+of different spaces never meet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from consent_client.errors import UnknownSpace
+
+MAX_SPACES: Final = 8
+"""Most spaces in one image's list (FORMATS §1)."""
+
+MAX_FINGERPRINTS: Final = 8
+"""Most fingerprints of one image in one space: 4 rotations, each also mirrored (FORMATS §1)."""
+
+MAX_LIST_BYTES: Final = 8_000
+"""Longest encoded list: with its frame it fits a sealed plaintext of 8,192 bytes (FORMATS §1)."""
+
+
+class Kind(StrEnum):
+    """How fingerprints of a space are compared."""
+
+    EXACT = "EXACT"
+    """32 bytes, equal or not."""
+    BINARY = "BINARY"
+    """dimension / 8 bytes, most significant bit first; Hamming distance."""
+    FLOAT = "FLOAT"
+    """dimension float16 little-endian, a unit vector; inner product."""
+
+
+_BYTES_PER_FLOAT = 2
+_BITS_PER_BYTE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """One fingerprint space.
+
+    Attributes:
+        id: its name in lists, columns and indexes.
+        kind: how its fingerprints are compared.
+        dimension: bits (exact, binary) or vector components (float).
+        radius: binary: a match at this Hamming distance or less; None otherwise.
+        threshold: float: a match at this cosine or more, at the least; None otherwise.
+        finds: in plain words, what it finds.
+    """
+
+    id: str
+    kind: Kind
+    dimension: int
+    radius: int | None
+    threshold: float | None
+    finds: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of one fingerprint."""
+        if self.kind is Kind.FLOAT:
+            return self.dimension * _BYTES_PER_FLOAT
+        return self.dimension // _BITS_PER_BYTE
+
+
+_ALL = (
+    Space("pdq-1", Kind.BINARY, 256, 31, None, "light edits of the image"),
+    Space("sha256", Kind.EXACT, 256, None, None, "the same file, byte for byte"),
+    Space(
+        "sscd-1", Kind.FLOAT, 512, None, 0.50, "edited copies: crops, bars, captions, screenshots"
+    ),
+    Space("url-1", Kind.EXACT, 256, None, None, "the same web address"),
+)
+# pdq: 31 of 256 is the distance its authors recommend. sscd: finds 88 % of edits (design, table of
+# spaces); per-record thresholds lie above it.
+
+SPACES: Final[Mapping[str, Space]] = MappingProxyType({space.id: space for space in _ALL})
+"""Every space this version knows, by id, in ascending order of id."""
+
+
+def space(space_id: str) -> Space:
+    """The space with this id; `UnknownSpace` where there is none."""
+    found = SPACES.get(space_id)
+    if found is None:
+        raise UnknownSpace("no fingerprint space has this id")
+    return found
