@@ -1,0 +1,76 @@
+# Everything here starts from a bare clone: the first target that needs it makes .venv.
+# `make help` lists the targets.
+
+VENV := .venv
+PYTHON_IN_VENV := $(VENV)/bin/python
+ENVIRONMENT := $(VENV)/.complete
+BUILD := build
+
+# Two processes, as CI has two cores; each starts its own PostgreSQL.
+TEST_PROCESSES ?= 2
+# Extra words for the command behind a target: `make demo ARGS=--without-sscd`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check lint types imports schema-check migrations-check licences-check \
+	bench serve soak schema licences lock clean environment
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(ENVIRONMENT): requirements.lock pyproject.toml clients/python/pyproject.toml scripts/make-environment
+	@PYTHON="$(PYTHON)" scripts/make-environment
+
+environment: $(ENVIRONMENT) ## Make .venv out of requirements.lock
+
+demo: $(ENVIRONMENT) ## Register, screen, withdraw and screen again on real photographs
+	$(PYTHON_IN_VENV) -m demo $(ARGS)
+
+test: $(ENVIRONMENT) ## Run the tests (not the long rounds)
+	$(PYTHON_IN_VENV) -m pytest -q -m "not soak" -n $(TEST_PROCESSES) $(ARGS)
+
+check: lint types imports schema-check migrations-check licences-check ## Style, types, import rules, drift
+
+lint: $(ENVIRONMENT)
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+
+types: $(ENVIRONMENT)
+	$(PYTHON_IN_VENV) -m mypy
+
+imports: $(ENVIRONMENT)
+	$(VENV)/bin/lint-imports --no-cache
+
+schema-check: $(ENVIRONMENT)
+	@mkdir -p $(BUILD)
+	$(PYTHON_IN_VENV) -m registry.cli schema > $(BUILD)/schema.graphql
+	diff -u schema.graphql $(BUILD)/schema.graphql
+
+migrations-check: $(ENVIRONMENT)
+	$(PYTHON_IN_VENV) -m registry.store.migrate check
+
+licences-check: $(ENVIRONMENT)
+	$(PYTHON_IN_VENV) scripts/third_party.py --check
+
+bench: $(ENVIRONMENT) ## Measure what the README's performance table is made of
+	$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
+
+serve: $(ENVIRONMENT) ## Serve a registry on the embedded default
+	$(PYTHON_IN_VENV) -m registry.cli serve $(ARGS)
+
+soak: $(ENVIRONMENT) ## Run the long crash and load rounds
+	$(PYTHON_IN_VENV) -m pytest -q -m soak $(ARGS)
+
+schema: $(ENVIRONMENT) ## Write schema.graphql anew
+	$(PYTHON_IN_VENV) -m registry.cli schema > schema.graphql
+
+licences: $(ENVIRONMENT) ## Write THIRD_PARTY.md anew
+	$(PYTHON_IN_VENV) scripts/third_party.py
+
+lock: $(ENVIRONMENT) ## Make requirements.lock anew from both pyproject.toml
+	PYTHON="$(PYTHON_IN_VENV)" scripts/make-lock
+
+clean: ## Remove everything that is made, .venv too
+	rm -rf $(VENV) $(BUILD) dist demo-out bench-out .hypothesis .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache
