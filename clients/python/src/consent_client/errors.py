@@ -22,7 +22,22 @@
     │   └── ModelMismatch         a model file that disagrees with the space's reference vectors
     ├── RegistryProblem           a Problem in answer; `.problem_code`, `.retry_after`
     ├── TransportError            the registry could not be reached, or answered nonsense
-    └── StateError                the state kept on this device can not be read or written
+    │   ├── InsecureRegistry      an address that would send fingerprints over an open line
+    │   ├── RegistryKeyChanged    the registry shows another key than the one pinned
+    │   ├── WrongAnswer           an answer that contradicts what was asked or the log
+    │   └── WorkTooHard           the registry asks for more proof of work than a client does
+    ├── StateError                the state kept on this device can not be read or written; `.path`
+    │   ├── StateLocked           another client is using it
+    │   └── NoPhrase              there is no recovery phrase here yet
+    ├── SourceError               a data set that can not be screened; `.source` names it
+    │   ├── EmptySource           there is no row in it
+    │   ├── DamagedSource         truncated or not what its name says
+    │   ├── HostileArchive        a tar with links, devices, or names that lead out of it
+    │   ├── DuplicateKey          two rows of one name
+    │   ├── UnknownColumns        no column holds images, paths or addresses
+    │   └── SourceChanged         the data set is not what it was when the screening began
+    ├── OutputError               the folder for results can not be used
+    └── MissingExtra              an optional library is not installed; `.extra` says what brings it
 
 Codes are stable: programs decide by them. Messages are for people, and never hold a fingerprint, a
 phrase, a key or a signature.
@@ -198,10 +213,127 @@ class TransportError(ConsentError):
     code = "TRANSPORT_ERROR"
 
 
+class InsecureRegistry(TransportError):
+    """Plain http to anything but this machine: fingerprints and tokens would be readable."""
+
+    code = "INSECURE_REGISTRY"
+
+
+class RegistryKeyChanged(TransportError):
+    """The registry shows another key or name than the one pinned at first use, or given."""
+
+    code = "REGISTRY_KEY_CHANGED"
+
+
+class WrongAnswer(TransportError):
+    """An answer that contradicts what was asked, what was answered before, or the log."""
+
+    code = "WRONG_ANSWER"
+
+
+class WorkTooHard(TransportError):
+    """The registry asks for more proof of work than a client does."""
+
+    code = "WORK_TOO_HARD"
+
+
 # This device
 
 
 class StateError(ConsentError):
-    """The state kept on this device can not be read or written."""
+    """The state kept on this device can not be read or written.
+
+    Attributes:
+        path: the file or folder concerned; empty where there is none.
+    """
 
     code = "STATE_ERROR"
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class StateLocked(StateError):
+    """Another client is using this state folder."""
+
+    code = "STATE_LOCKED"
+
+
+class NoPhrase(StateError):
+    """There is no recovery phrase in this state folder yet."""
+
+    code = "NO_PHRASE"
+
+
+# Screening a data set
+
+
+class SourceError(ConsentError):
+    """A data set that can not be screened.
+
+    Attributes:
+        source: the file or folder concerned.
+    """
+
+    code = "SOURCE_ERROR"
+
+    def __init__(self, message: str, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
+
+
+class EmptySource(SourceError):
+    """There is no row in it."""
+
+    code = "EMPTY_SOURCE"
+
+
+class DamagedSource(SourceError):
+    """Truncated, or not what its name says."""
+
+    code = "DAMAGED_SOURCE"
+
+
+class HostileArchive(SourceError):
+    """A tar with links, devices, or names that lead out of it."""
+
+    code = "HOSTILE_ARCHIVE"
+
+
+class DuplicateKey(SourceError):
+    """Two rows have the same name, so that an exclusion would not say which is meant."""
+
+    code = "DUPLICATE_KEY"
+
+
+class UnknownColumns(SourceError):
+    """No column that holds images, paths or addresses could be told."""
+
+    code = "UNKNOWN_COLUMNS"
+
+
+class SourceChanged(SourceError):
+    """The data set, or what was asked, is not what it was when the screening began."""
+
+    code = "SOURCE_CHANGED"
+
+
+class OutputError(ConsentError):
+    """The folder for results can not be used: not ours, not empty, inside the data set, no room."""
+
+    code = "OUTPUT_ERROR"
+
+
+class MissingExtra(ConsentError):
+    """An optional library is not installed.
+
+    Attributes:
+        extra: the extra of `consent-client` that brings it.
+    """
+
+    code = "MISSING_EXTRA"
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message)
+        self.extra = extra
