@@ -1,0 +1,266 @@
+"""The page with thumbnails: one file, nothing fetched from anywhere, every figure from the run."""
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from demo.dataset import ORIGINAL
+from demo.edits import EDITS
+from demo.outcomes import Judged, Outcome, Report, Screening
+from demo.photographs import Photograph, Role
+
+# Large enough to recognise a picture, small enough for a page of some hundred kilobytes.
+THUMBNAIL_PIXELS = 132
+THUMBNAIL_QUALITY = 72
+
+STYLE = Path(__file__).with_name("page.css")
+
+# A sign beside the word, so that nothing depends on telling colours apart.
+SIGNS = {
+    Outcome.EXCLUDED: ("✓", "good"),
+    Outcome.PERMITTED: ("✓", "yes"),
+    Outcome.KEPT: ("·", "plain"),
+    Outcome.MISSED: ("✗", "bad"),
+    Outcome.CONSENT_MISSED: ("·", "plain"),
+    Outcome.WRONGLY_EXCLUDED: ("✗", "bad"),
+    Outcome.WRONGLY_PERMITTED: ("✗", "bad"),
+    Outcome.UNKNOWN: ("?", "unsure"),
+}
+
+
+def thumbnail(path: Path) -> str:
+    """A small JPEG of the picture as a data URI."""
+    with Image.open(path) as picture:
+        small = ImageOps.exif_transpose(picture).convert("RGB")
+    small.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=THUMBNAIL_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _badge(outcome: Outcome) -> str:
+    sign, kind = SIGNS[outcome]
+    return (
+        f'<span class="badge {kind}" title="{escape(outcome.meaning)}">'
+        f'<span aria-hidden="true">{sign}</span> {escape(outcome.word)}</span>'
+    )
+
+
+def _figure(folder: Path, judged: Judged, label: str) -> str:
+    alt = f"{judged.candidate.photograph.title}, {judged.candidate.edit}"
+    source = thumbnail(folder / judged.candidate.file)
+    return (
+        f'<figure class="{SIGNS[judged.outcome][1]}">'
+        f'<img src="{source}" alt="{escape(alt)}" loading="lazy">'
+        f"<figcaption>{escape(label)}{_badge(judged.outcome)}</figcaption></figure>"
+    )
+
+
+def _rows(report: Report, screening: Screening, photographs: Iterable[Photograph]) -> str:
+    """One row of a table for each photograph, one cell for each edit."""
+    edits = (ORIGINAL, *EDITS)
+    head = "".join(f'<th scope="col">{escape(edit)}</th>' for edit in edits)
+    body = []
+    for photograph in photographs:
+        by_edit = {
+            each.candidate.edit: each
+            for each in screening.judged
+            if each.candidate.photograph == photograph
+        }
+        cells = "".join(f"<td>{_figure(report.folder, by_edit[edit], '')}</td>" for edit in edits)
+        name = f"{escape(photograph.title)}<small>{escape(photograph.credit)}</small>"
+        body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(screening.title)}">'
+        f'<table class="pictures"><thead><tr><th scope="col">photograph</th>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _gallery(report: Report, judged: Sequence[Judged], labels: Sequence[str]) -> str:
+    figures = (
+        _figure(report.folder, each, label) for each, label in zip(judged, labels, strict=True)
+    )
+    return f'<div class="gallery">{"".join(figures)}</div>'
+
+
+def _counts(report: Report) -> str:
+    """How many pictures came to each outcome, in both screenings."""
+    counts = [screening.count() for screening in report.screenings]
+    head = "".join(
+        f'<th scope="col">{escape(screening.title)}</th>' for screening in report.screenings
+    )
+    rows = "".join(
+        f'<tr><th scope="row">{_badge(outcome)}</th>'
+        f"{''.join(f'<td class="number">{count[outcome]}</td>' for count in counts)}"
+        f"<td>{escape(outcome.meaning)}</td></tr>"
+        for outcome in Outcome
+        if any(count[outcome] for count in counts)
+    )
+    return (
+        f'<table><thead><tr><th scope="col">outcome</th>{head}<th scope="col">which means</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _found(screening: Screening) -> str:
+    """Of each edit, how many copies of opted-out pictures were found."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(edit)}</th><td class="number">{found} of {of}</td></tr>'
+        for edit, (found, of) in screening.found().items()
+    )
+    return (
+        '<table><thead><tr><th scope="col">edit</th><th scope="col">copies of opted-out pictures '
+        f"found</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _statements(report: Report) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(statement.photograph.title)}</th>'
+        f"<td><code>{escape(statement.words)}</code></td>"
+        f"<td>{escape(', '.join(statement.spaces))}</td></tr>"
+        for statement in report.statements
+    )
+    return (
+        '<table><thead><tr><th scope="col">photograph</th><th scope="col">what its owner '
+        'states</th><th scope="col">fingerprints sealed and sent</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _missed(report: Report) -> str:
+    missed = [each for each in report.screenings[0].judged if each.outcome is Outcome.MISSED]
+    if not missed:
+        return (
+            "<p>In this run, none. That is luck as well as skill: other pictures and harder edits "
+            "are missed, and the documentation's table of recall says how often.</p>"
+        )
+    labels = [f"{each.candidate.photograph.title}, {each.candidate.edit}" for each in missed]
+    return (
+        f"<p>{len(missed)} edited {'copy' if len(missed) == 1 else 'copies'} of opted-out pictures "
+        "would have gone into the training set. The registry did not recognise them.</p>"
+        + _gallery(report, missed, labels)
+    )
+
+
+def _withdrawal(report: Report) -> str:
+    pairs = [
+        [each for each in screening.judged if each.candidate.photograph == report.withdrawn]
+        for screening in report.screenings
+    ]
+    titles = [screening.title for screening in report.screenings]
+    parts = (
+        f"<h3>{escape(title)}</h3>"
+        + _gallery(report, judged, [each.candidate.edit for each in judged])
+        for title, judged in zip(titles, pairs, strict=True)
+    )
+    return "".join(parts)
+
+
+def render(report: Report) -> str:
+    """The whole page as HTML text."""
+    first, second = report.screenings
+    by_role = {
+        role: [s.photograph for s in report.statements if s.photograph.role is role]
+        for role in Role
+    }
+    unrelated = [each for each in first.judged if each.candidate.photograph.role is Role.UNRELATED]
+    scan = report.scan
+    banner = (
+        '<p class="banner"><strong>Without the sscd model</strong> '
+        f"({escape(report.without_sscd)}): only unchanged files and light edits could be found. "
+        "What that missed is shown below.</p>"
+        if report.without_sscd
+        else ""
+    )
+    failures = (
+        '<div class="banner failed"><strong>This run shows a fault:</strong><ul>'
+        + "".join(f"<li>{escape(failure)}</li>" for failure in report.failures)
+        + "</ul></div>"
+        if report.failures
+        else ""
+    )
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Consent Registry: what became of {len(first.judged)} pictures</title>
+<style>
+{STYLE.read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header>
+<h1>What became of {len(first.judged)} pictures</h1>
+<p>On this computer, {len(report.statements)} people stated what may be done with a photograph of
+theirs, and a builder screened a data set before training on it. The registry saw fingerprints,
+never a picture and never a name. Fingerprints used: {escape(", ".join(report.spaces))}.</p>
+{banner}{failures}
+</header>
+<main>
+<section><h2>1 · What people stated</h2>
+{_statements(report)}
+<p>Making and sealing the fingerprints and registering them took {report.protect_seconds:.1f} s.</p>
+</section>
+<section><h2>2 · What the builder heard</h2>
+<p>The builder screened for the use <code>ai_generative_training</code>, over HTTP, and learned one
+word for each picture. The {escape(first.title)} took {first.seconds:.1f} s and was answered for
+log size {first.log_size}; the {escape(second.title)} took {second.seconds:.1f} s, for log size
+{second.log_size}.</p>
+{_counts(report)}
+<h3>Opted out, in the {escape(first.title)}</h3>
+{_rows(report, first, by_role[Role.OPTED_OUT])}
+<h3>Permitted, in the {escape(first.title)}</h3>
+<p>“Permitted” means that somebody states it. It is not a licence, and nobody checked who they are.
+</p>
+{_rows(report, first, by_role[Role.CONSENTED])}
+</section>
+<section><h2>3 · Missed</h2>
+{_missed(report)}
+{_found(first)}
+</section>
+<section><h2>4 · One record withdrawn</h2>
+<p>The owner of {escape(report.withdrawn.title)} withdrew the record; it reads now
+<strong>{escape(report.status_after)}</strong>.</p>
+{_withdrawal(report)}
+</section>
+<section><h2>5 · Pictures that nobody spoke for</h2>
+{_gallery(report, unrelated, [each.candidate.photograph.title for each in unrelated])}
+</section>
+<section><h2>6 · What the registry keeps on disk</h2>
+<p>After the run, all {scan.files} files that the registry wrote ({scan.bytes_read:,} bytes) were
+searched for the {scan.fingerprints} registered fingerprints, as bytes, hexadecimal and base64.
+Found: <strong>{scan.found}</strong>.</p>
+</section>
+<section><h2>What this does not show</h2>
+<ul>
+<li>{len(first.judged)} pictures prove nothing about millions. Recall and false matches are measured
+on more pictures in <code>docs/recall.md</code>.</li>
+<li>A builder who does not ask is not stopped. The registry answers; it can not force anyone.</li>
+<li>Nobody checked that those who stated something had a right to: statements are unverified.</li>
+<li>Everything ran on one computer, so nothing here says how hard the registry is to attack.</li>
+</ul>
+</section>
+</main>
+<footer><p>Made by <code>make demo</code> in {report.seconds:.0f} s. Photographs from the packages
+scikit-image and scikit-learn, with the credits shown;
+{
+        escape(
+            "; ".join(
+                sorted(
+                    {
+                        f"{e.candidate.photograph.title}: {e.candidate.photograph.credit}"
+                        for e in unrelated
+                    }
+                )
+            )
+        )
+    }.</p></footer>
+</body>
+</html>
+"""
