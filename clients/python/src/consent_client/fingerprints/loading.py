@@ -36,6 +36,7 @@ from consent_client.fingerprints.pillow import (
     TiffImageFile,
     WebPImageFile,
 )
+from consent_client.fingerprints.tiff import check_first_directory
 
 MAX_PIXELS: Final = 1 << 27
 """134 million: the largest pictures that phones and cameras commonly make (108 megapixels) pass.
@@ -51,8 +52,20 @@ LARGE_PIXELS: Final = 1 << 24
 """Pictures above this (16 megapixels, 48 MiB of RGB) are decoded one at a time, so that many
 workers do not multiply the memory of the largest."""
 
+
+class _Jpeg(JpegImageFile):
+    """A JPEG whose resolution in dots per inch is not looked up in its EXIF.
+
+    The look-up warns of damage in tags that say nothing about the picture, and a program that makes
+    errors of warnings would refuse such a photograph where others read it.
+    """
+
+    def _read_dpi_from_exif(self) -> None:
+        pass
+
+
 _FORMATS: Final[tuple[tuple[int, tuple[bytes, ...], type[ImageFile.ImageFile]], ...]] = (
-    (0, (b"\xff\xd8\xff",), JpegImageFile),
+    (0, (b"\xff\xd8\xff",), _Jpeg),
     (0, (b"\x89PNG\r\n\x1a\n",), PngImageFile),
     (0, (b"GIF87a", b"GIF89a"), GifImageFile),
     (0, (b"II*\0", b"MM\0*"), TiffImageFile),
@@ -133,6 +146,8 @@ def decoded(data: bytes, name: str) -> Iterator[Image.Image]:
     """
     decoder = _decoder(data, name)
     with _damage_named(name):
+        if decoder is TiffImageFile:
+            check_first_directory(data)
         image = decoder(io.BytesIO(data))
         _check_size(image, name)
     turn = _large_pictures if image.width * image.height > LARGE_PIXELS else nullcontext()
@@ -188,6 +203,8 @@ def _damage_named(name: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as problem:
+        raise ImageTooLarge(f"{name}: more than {MAX_PIXELS} pixels", name) from problem
     except MemoryError as problem:
         raise ImageTooLarge(f"{name}: not enough memory to decode it", name) from problem
     # Decoders raise many things, warnings turned into errors and plain bugs among them.

@@ -3,7 +3,7 @@
 from consent_client.errors import MissingModel
 
 try:
-    from PIL import Image, ImageFile
+    from PIL import Image, ImageFile, TiffTags
     from PIL.AvifImagePlugin import AvifImageFile
     from PIL.GifImagePlugin import GifImageFile
     from PIL.JpegImagePlugin import JpegImageFile
@@ -25,5 +25,6 @@ __all__ = [
     "JpegImageFile",
     "PngImageFile",
     "TiffImageFile",
+    "TiffTags",
     "WebPImageFile",
 ]
