@@ -22,6 +22,7 @@
     │   └── ModelMismatch         a model file that disagrees with the space's reference vectors
     ├── RegistryProblem           a Problem in answer; `.problem_code`, `.retry_after`
     ├── TransportError            the registry could not be reached, or answered nonsense
+    │   ├── Unreachable           a fault that may pass: no connection, no answer in time, a 5xx
     │   ├── InsecureRegistry      an address that would send fingerprints over an open line
     │   ├── RegistryKeyChanged    the registry shows another key than the one pinned
     │   ├── WrongAnswer           an answer that contradicts what was asked or the log
@@ -211,6 +212,20 @@ class TransportError(ConsentError):
     """The registry could not be reached, or what came back was not an answer."""
 
     code = "TRANSPORT_ERROR"
+
+
+class Unreachable(TransportError):
+    """A fault that may pass: no connection, no answer in time, HTTP status 5xx or 429.
+
+    Attributes:
+        retry_after: seconds the server asked to wait; None where it did not say.
+    """
+
+    code = "UNREACHABLE"
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class InsecureRegistry(TransportError):

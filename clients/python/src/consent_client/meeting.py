@@ -1,0 +1,93 @@
+"""Knowing a registry again: its name and key are pinned at first use, or given by the person.
+
+The key signs the registry's sealing keys. Whoever could exchange it unseen could read what is
+sealed, so a changed key is refused, and loudly.
+"""
+
+from dataclasses import dataclass, replace
+
+from consent_client.errors import BadNote, ProtocolError, RegistryKeyChanged, WrongAnswer
+from consent_client.operations import RegistryInfo, registry_info
+from consent_client.protocol.notes import NoteVerifier
+from consent_client.protocol.origins import check_origin
+from consent_client.protocol.sealing import SealingKey, decode_sealing_keys
+from consent_client.state import PinnedRegistry, State
+from consent_client.transport import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A registry that has shown the key it is known by.
+
+    Attributes:
+        info: what it says about itself.
+        pinned: what is kept of it here.
+        first_time: whether its key was taken on trust just now.
+        sealing_keys: signed by that key.
+    """
+
+    info: RegistryInfo
+    pinned: PinnedRegistry
+    first_time: bool
+    sealing_keys: tuple[SealingKey, ...]
+
+
+def meet(connection: Connection, state: State, given_key: str | None) -> Meeting:
+    """Asks a registry who it is, and pins its key at first use.
+
+    Args:
+        connection: to the registry.
+        state: where keys are pinned.
+        given_key: note vkey it must show, which then replaces the one pinned; None: the pinned one,
+            or at first use whatever it shows.
+
+    Raises:
+        RegistryKeyChanged: another key or name than the one pinned or given.
+        BadNote: its sealing keys are not signed by that key.
+        StateError, RegistryProblem, TransportError.
+    """
+    info = connection.run(registry_info())
+    verifier = _verifier(info)
+    _check_key(verifier.vkey, given_key)
+    with state.locked():
+        known = state.registry(info.origin)
+        if given_key is None:
+            _check_address(state, connection.address, info.origin)
+            _check_key(verifier.vkey, None if known is None else known.verifier_key)
+        sealing_keys = decode_sealing_keys(info.sealing_keys, info.origin, verifier)
+        pinned = PinnedRegistry(connection.address, info.origin, verifier.vkey)
+        if known is not None:
+            pinned = replace(known, address=pinned.address, verifier_key=pinned.verifier_key)
+        if pinned != known:
+            state.save_registry(pinned)
+    return Meeting(info, pinned, known is None and given_key is None, sealing_keys)
+
+
+def _check_address(state: State, address: str, origin: str) -> None:
+    """An address that was one registry does not become another unseen."""
+    for pinned in state.registries():
+        if pinned.address == address and pinned.origin != origin:
+            raise RegistryKeyChanged(
+                f"{address} was the registry {pinned.origin!r} and now calls itself {origin!r}. "
+                "If its operator announced this, give the new key with --registry-key."
+            )
+
+
+def _verifier(info: RegistryInfo) -> NoteVerifier:
+    try:
+        check_origin(info.origin)
+        verifier = NoteVerifier.parse(info.verifier_key)
+    except ProtocolError as error:
+        raise WrongAnswer(f"the registry's name or key is malformed: {error}") from None
+    if verifier.name != info.origin:
+        raise BadNote("the registry's key is of another name than the registry")
+    return verifier
+
+
+def _check_key(shown: str, expected: str | None) -> None:
+    if expected is not None and shown != expected:
+        raise RegistryKeyChanged(
+            "the registry shows another key than the one expected. Somebody may stand between "
+            "you and it: nothing was sent. If its operator announced a new key, give that one with "
+            "--registry-key."
+        )

@@ -1,0 +1,164 @@
+"""What the public log says about one's own records.
+
+Read from the log, and not asked for record by record, so that the registry does not learn which
+records belong together. Pages start at multiples of their size for the same reason: where a reader
+stopped last time would recognise it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from consent_client.errors import BadSignature, ProtocolError, WeakKey, WrongAnswer
+from consent_client.operations import RecordStatus, RegistryInfo, entries
+from consent_client.protocol.keys import derive_owner, owner_tag
+from consent_client.protocol.log import (
+    Day,
+    Entry,
+    Erase,
+    Register,
+    Withdraw,
+    check_withdrawal,
+    decode_bundle,
+    decode_entry,
+)
+from consent_client.saved_records import SavedRecord
+from consent_client.transport import Connection
+
+GAP: Final = 20
+"""Recovery stops where so many numbers in a row are missing from the log (FORMATS §2)."""
+
+FIRST_WINDOW: Final = 1_024
+"""Numbers looked for in the first pass, 0.1 s of derivation; another pass doubles them."""
+
+PAGE: Final = 4_096
+"""Entries asked for at once, where the registry's limit allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record ended."""
+
+    status: RecordStatus
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A record of ours in the log.
+
+    Attributes:
+        index: i, its number in the derivation.
+        register: its REGISTER entry.
+        register_index: where that stands.
+    """
+
+    index: int
+    register: Register = field(repr=False)
+    register_index: int
+
+
+def log_entries(
+    connection: Connection, info: RegistryInfo, start: int = 0
+) -> Iterator[tuple[int, Entry]]:
+    """The log from (about) `start` to its present end: index and entry.
+
+    Raises:
+        WrongAnswer: a page that was not asked for, ends early, or holds what is no entry.
+        RegistryProblem, TransportError: as any request.
+    """
+    page = max(1, min(PAGE, info.limits.entries_page))
+    position = start - start % page
+    size = None
+    while size is None or position < size:
+        bundle = connection.run(entries(position, page))
+        size = bundle.log_size if size is None else size
+        decoded = _decode(bundle.data)
+        wanted = min(page, size - position)
+        if bundle.start != position or len(decoded) < wanted or bundle.log_size < size:
+            raise WrongAnswer("the registry's log has gaps, or has become shorter")
+        yield from zip(count(position), decoded[:wanted], strict=False)
+        position += wanted
+
+
+def _decode(data: bytes) -> list[Entry]:
+    try:
+        return [decode_entry(entry) for entry in decode_bundle(data)]
+    except ProtocolError as error:
+        raise WrongAnswer(f"the registry's log can not be read: {error}") from None
+
+
+def find_owned(
+    seed: bytes, origin: str, log: Iterable[tuple[int, Entry]], window: int
+) -> list[Owned]:
+    """Our records among the log's entries, numbers 0 to `window` - 1, by number."""
+    tags = {derive_owner(seed, origin, i).owner_tag: i for i in range(window)}
+    found: dict[int, Owned] = {}
+    for index, entry in log:
+        if isinstance(entry, Register) and (i := tags.get(entry.owner_tag)) is not None:
+            found.setdefault(i, Owned(i, entry, index))
+    return [found[i] for i in sorted(found)]
+
+
+def window_suffices(owned: list[Owned], window: int) -> bool:
+    """Whether at least `GAP` numbers after the last one found were looked for too."""
+    return not owned or owned[-1].index + GAP < window
+
+
+def endings(
+    origin: str, log: Iterable[tuple[int, Entry]], records: Mapping[int, SavedRecord]
+) -> tuple[dict[int, Ending], int]:
+    """How our records ended, and the size of the log up to which that is known.
+
+    Args:
+        origin: the registry's name.
+        log: index and entry, ascending.
+        records: our registered records by the index of their REGISTER entry.
+
+    Returns:
+        REGISTER index → its ending, the first one, for those that have ended; and the log size.
+
+    Raises:
+        WrongAnswer: the log holds something else where our record should be, or a withdrawal of
+            it that we did not sign.
+    """
+    ended: dict[int, Ending] = {}
+    size = 0
+    for index, entry in log:
+        size = index + 1
+        match entry:
+            case Register():
+                _check_register(records.get(index), entry)
+            case Withdraw():
+                record = records.get(entry.register_index)
+                if record is not None:
+                    _check_withdraw(origin, record, entry)
+                    ended.setdefault(entry.register_index, Ending(RecordStatus.WITHDRAWN, index))
+            case Erase():
+                if entry.register_index in records:
+                    ended.setdefault(entry.register_index, Ending(RecordStatus.ERASED, index))
+            case Day():
+                for at, record in records.items():
+                    if at < index and record.statement and record.statement.expired(entry.day):
+                        ended.setdefault(at, Ending(RecordStatus.EXPIRED, index))
+    return ended, size
+
+
+def _check_register(record: SavedRecord | None, entry: Register) -> None:
+    if record is None:
+        return
+    if entry != Register(record.commitment, owner_tag(record.owner_public_key)):
+        raise WrongAnswer(
+            f"the registry's log holds something else where record {record.index} should be"
+        )
+
+
+def _check_withdraw(origin: str, record: SavedRecord, entry: Withdraw) -> None:
+    registered = Register(record.commitment, owner_tag(record.owner_public_key))
+    try:
+        check_withdrawal(origin, entry, registered)
+    except (BadSignature, WeakKey):
+        raise WrongAnswer(
+            f"the registry's log withdraws record {record.index} without its owner's signature"
+        ) from None
