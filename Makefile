@@ -14,7 +14,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint types imports schema-check migrations-check licences-check \
-	bench serve soak schema licences lock clean environment
+	settings-check bench serve soak schema licences settings lock clean environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ demo: $(ENVIRONMENT) ## Register, screen, withdraw and screen again on real phot
 test: $(ENVIRONMENT) ## Run the tests (not the long rounds)
 	$(PYTHON_IN_VENV) -m pytest -q -m "not soak" -n $(TEST_PROCESSES) $(ARGS)
 
-check: lint types imports schema-check migrations-check licences-check ## Style, types, import rules, drift
+check: lint types imports schema-check migrations-check licences-check settings-check ## Style, types, import rules, drift
 
 lint: $(ENVIRONMENT)
 	$(PYTHON_IN_VENV) -m ruff check .
@@ -53,6 +53,9 @@ migrations-check: $(ENVIRONMENT)
 licences-check: $(ENVIRONMENT)
 	$(PYTHON_IN_VENV) scripts/third_party.py --check
 
+settings-check: $(ENVIRONMENT)
+	$(PYTHON_IN_VENV) scripts/settings_table.py --check
+
 bench: $(ENVIRONMENT) ## Measure what the README's performance table is made of
 	$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
 
@@ -67,6 +70,9 @@ schema: $(ENVIRONMENT) ## Write schema.graphql anew
 
 licences: $(ENVIRONMENT) ## Write THIRD_PARTY.md anew
 	$(PYTHON_IN_VENV) scripts/third_party.py
+
+settings: $(ENVIRONMENT) ## Write the settings' table in docs/operating.md anew
+	$(PYTHON_IN_VENV) scripts/settings_table.py
 
 lock: $(ENVIRONMENT) ## Make requirements.lock anew from both pyproject.toml
 	PYTHON="$(PYTHON_IN_VENV)" scripts/make-lock
