@@ -5,6 +5,7 @@ lp(fpₙ)`. The order of fingerprints within a space is the registrant's and is 
 """
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -34,11 +35,16 @@ _LEAST_SQUARE = np.float32((1 - NORM_TOLERANCE) ** 2)
 _GREATEST_SQUARE = np.float32((1 + NORM_TOLERANCE) ** 2)
 _HALF = np.dtype("<f2")
 
-# What stands before each space's fingerprints, and before each fingerprint, computed once: these
-# functions run for every record of a replay.
+# Computed once, for these functions run for every record of a replay: what stands before each
+# space's fingerprints and before each fingerprint, and how a run of n of them lies in memory.
 _SPACE_HEADER = {name: lp(name) for name in SPACES}
 _FINGERPRINT_HEADER = {name: u32(SPACES[name].size) for name in SPACES}
 _BY_ID_BYTES = {name.encode(): SPACES[name] for name in SPACES}
+_RUNS = {
+    (name, count): (struct.Struct(">" + f"I{of.size}s" * count), (of.size,) * count)
+    for name, of in SPACES.items()
+    for count in range(1, MAX_FINGERPRINTS + 1)
+}
 
 
 def check_fingerprint(space: Space, data: bytes) -> None:
@@ -47,10 +53,7 @@ def check_fingerprint(space: Space, data: bytes) -> None:
     Raises:
         BadFingerprint: the wrong size, or a vector that is not finite or not of norm 1 ± 2 %.
     """
-    if len(data) != space.size:
-        raise BadFingerprint("a fingerprint of the wrong size for its space")
-    if space.kind is Kind.FLOAT:
-        _unit_square(np.frombuffer(data, _HALF))
+    _check_values(space, (data,))
 
 
 def check_fingerprints(fingerprints: Fingerprints) -> None:
@@ -61,9 +64,14 @@ def check_fingerprints(fingerprints: Fingerprints) -> None:
         BadFingerprint: as `check_fingerprint`.
     """
     for name, values in fingerprints.items():
-        of = space(name)
-        for value in values:
-            check_fingerprint(of, value)
+        _check_values(space(name), values)
+
+
+def _check_values(of: Space, values: Sequence[bytes]) -> None:
+    if any(len(value) != of.size for value in values):
+        raise BadFingerprint("a fingerprint of the wrong size for its space")
+    if of.kind is Kind.FLOAT:
+        _unit_squares(np.frombuffer(b"".join(values), _HALF).reshape(-1, of.dimension))
 
 
 def encode_list(fingerprints: Fingerprints) -> bytes:
@@ -88,10 +96,9 @@ def encode_list(fingerprints: Fingerprints) -> bytes:
         parts += (header, len(values).to_bytes(1))
         size = SPACES[name].size
         length = _FINGERPRINT_HEADER[name]
-        for value in values:
-            if len(value) != size:
-                raise BadFingerprint("a fingerprint of the wrong size for its space")
-            parts += (length, value)
+        if any(len(value) != size for value in values):
+            raise BadFingerprint("a fingerprint of the wrong size for its space")
+        parts += (length, length.join(values))
     data = b"".join(parts)
     if len(data) > MAX_LIST_BYTES:
         raise Malformed(f"an image's fingerprints take at most {MAX_LIST_BYTES} bytes")
@@ -103,8 +110,8 @@ def decode_list(data: bytes) -> dict[str, tuple[bytes, ...]]:
 
     Raises:
         UnknownSpace: a space id that is not known.
-        BadFingerprint: a fingerprint of the wrong size.
-        Malformed: anything `encode_list` would not have written.
+        BadFingerprint: a fingerprint of the wrong size, in a list long enough for right ones.
+        Malformed: anything else `encode_list` would not have written.
     """
     if len(data) > MAX_LIST_BYTES:
         raise Malformed(f"an image's fingerprints take at most {MAX_LIST_BYTES} bytes")
@@ -139,19 +146,14 @@ def _take_fingerprints(
     data: bytes, position: int, count: int, of: Space
 ) -> tuple[tuple[bytes, ...], int]:
     """The next `count` fingerprints, and where they end."""
-    length = _FINGERPRINT_HEADER[of.id]
-    size = of.size
-    step = 4 + size
-    stop = position + count * step
-    for at in range(position, stop, step):
-        header = data[at : at + 4]
-        if header != length:
-            if len(header) == len(length):
-                raise BadFingerprint("a fingerprint of the wrong size for its space")
-            raise Malformed("the list ends early")
+    layout, sizes = _RUNS[of.id, count]
+    stop = position + layout.size
     if stop > len(data):
         raise Malformed("the list ends early")
-    return tuple(data[at : at + size] for at in range(position + 4, stop, step)), stop
+    fields = layout.unpack_from(data, position)
+    if fields[::2] != sizes:
+        raise BadFingerprint("a fingerprint of the wrong size for its space")
+    return fields[1::2], stop
 
 
 def list_digest(data: bytes) -> bytes:
@@ -208,7 +210,3 @@ def _unit_squares(half: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArr
     if not near_one.all():
         raise BadFingerprint("a fingerprint vector is not a finite unit vector")
     return squares, vectors
-
-
-def _unit_square(half: NDArray[np.float16]) -> None:
-    _unit_squares(half[None, :])

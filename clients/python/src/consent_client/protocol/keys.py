@@ -5,6 +5,7 @@ small order are refused, for a signature by them proves nothing.
 """
 
 import secrets
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -55,7 +56,7 @@ def new_phrase() -> str:
 
 
 def seed_of(phrase: str) -> bytes:
-    """The 16 bytes of entropy behind a phrase; upper case and extra spaces do not matter.
+    """The 16 bytes of entropy behind a phrase; case, spacing and full-width letters do not matter.
 
     Raises:
         BadPhrase: not 12 words, a word that is not in the English BIP-39 list (its position is
@@ -63,7 +64,7 @@ def seed_of(phrase: str) -> bytes:
     """
     if len(phrase) > _MAX_PHRASE_CHARACTERS:
         raise BadPhrase("too long for a recovery phrase")
-    words = phrase.lower().split()
+    words = unicodedata.normalize("NFKD", phrase).lower().split()
     if len(words) != PHRASE_WORDS:
         raise BadPhrase(f"a recovery phrase has {PHRASE_WORDS} words, this has {len(words)}")
     known = _word_set()

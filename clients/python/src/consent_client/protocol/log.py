@@ -6,7 +6,7 @@ entry after its u16 length.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Final
 
@@ -63,8 +63,8 @@ class Register:
 
     type: ClassVar[EntryType] = EntryType.REGISTER
 
-    commitment: bytes
-    owner_tag: bytes
+    commitment: bytes = field(repr=False)
+    owner_tag: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.commitment) != _HASH_BYTES or len(self.owner_tag) != _HASH_BYTES:
@@ -88,8 +88,8 @@ class Withdraw:
     type: ClassVar[EntryType] = EntryType.WITHDRAW
 
     register_index: int
-    owner_public_key: bytes
-    signature: bytes
+    owner_public_key: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         _index(self.register_index)

@@ -192,10 +192,9 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
         raise BadNote("a signature line that is not one")
     name, encoded = match.groups()
     try:
-        check_origin(name)
         data = decode_base64(encoded)
     except Malformed as error:
         raise BadNote("a signature line that is not one") from error
-    if len(data) <= _HASH_BYTES:
+    if "+" in name or len(data) <= _HASH_BYTES:
         raise BadNote("a signature line without a signature")
     return name, data[:_HASH_BYTES], data[_HASH_BYTES:]

@@ -218,7 +218,7 @@ def seal(
         raise SealError("the content could not be sealed") from error
 
 
-def open_sealed(  # noqa: PLR0917 - what the seal is bound to, in the order of FORMATS
+def open_sealed(
     sealed: bytes,
     secret: SealingSecret,
     key_id: bytes,

@@ -5,7 +5,7 @@ of different spaces never meet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -48,6 +48,7 @@ class Space:
         radius: binary: a match at this Hamming distance or less; None otherwise.
         threshold: float: a match at this cosine or more, at the least; None otherwise.
         finds: in plain words, what it finds.
+        size: bytes of one fingerprint.
     """
 
     id: str
@@ -56,13 +57,12 @@ class Space:
     radius: int | None
     threshold: float | None
     finds: str
+    size: int = field(init=False)  # a field, not a property: it is read for every fingerprint
 
-    @property
-    def size(self) -> int:
-        """Bytes of one fingerprint."""
-        if self.kind is Kind.FLOAT:
-            return self.dimension * _BYTES_PER_FLOAT
-        return self.dimension // _BITS_PER_BYTE
+    def __post_init__(self) -> None:
+        floats = self.kind is Kind.FLOAT
+        size = self.dimension * _BYTES_PER_FLOAT if floats else self.dimension // _BITS_PER_BYTE
+        object.__setattr__(self, "size", size)
 
 
 _ALL = (

@@ -96,6 +96,7 @@ def _stances_of(byte: int) -> Stances | None:
     return a, b, c, d
 
 
+_FOUR_STANCES = (Stance,) * len(Use)
 _STANCES_BY_BYTE = tuple(_stances_of(byte) for byte in range(256))
 _BASES = {int(basis): basis for basis in Basis}
 _PURPOSES = {int(purpose): purpose for purpose in Purpose}
@@ -121,9 +122,7 @@ class Statement:
     valid_until: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.stances) != len(Use) or not all(
-            isinstance(stance, Stance) for stance in self.stances
-        ):
+        if tuple(map(type, self.stances)) != _FOUR_STANCES:
             raise BadStatement("a statement has one stance for each of the four uses")
         if not any(self.stances):
             raise BadStatement("a statement says something about at least one use")

@@ -26,14 +26,22 @@ class Verdict(IntEnum):
     """A required space was missing: it could not be checked. Never the same as CLEAR."""
 
 
+_STANCES = frozenset(Stance)
+
+
 def combine(stances: Iterable[Stance], required_missing: bool) -> Verdict:
     """The verdict for one image.
 
     Args:
         stances: of every active matching record, for the use asked about.
         required_missing: whether the image lacks a fingerprint in a required space.
+
+    Raises:
+        Malformed: a stance that does not exist.
     """
     said = set(stances)
+    if not said <= _STANCES:
+        raise Malformed("a stance that does not exist")
     if Stance.NOT_ALLOWED in said:
         return Verdict.EXCLUDE
     if required_missing:
@@ -59,9 +67,11 @@ def combine_block(
         uint8[n], a `Verdict` per row.
 
     Raises:
-        Malformed: lengths that do not agree, a row outside the block, or a stance that does not
-            exist.
+        Malformed: other types, lengths that do not agree, a row outside the block, or a stance that
+            does not exist.
     """
+    if unknown.dtype != np.bool_ or hit_rows.dtype.kind != "i" or hit_stances.dtype.kind != "u":
+        raise Malformed("matches or rows of a block of another type")
     if hit_rows.shape != hit_stances.shape or hit_rows.ndim != 1 or unknown.shape != (count,):
         raise Malformed("matches and rows of a block do not agree in number")
     if hit_rows.size and not (hit_rows.min() >= 0 and hit_rows.max() < count):

@@ -1,0 +1,232 @@
+"""The client agrees with the reference in every committed vector."""
+
+import json
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from consent_client.protocol import (
+    encoding,
+    fingerprints,
+    keys,
+    log,
+    notes,
+    records,
+    screening,
+    sealing,
+    spaces,
+    statements,
+    verdicts,
+)
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+
+
+def read(name):
+    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
+
+
+def test_the_committed_vectors_are_what_the_reference_makes():
+    done = subprocess.run(
+        [sys.executable, VECTORS / "make.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_encoding():
+    vectors = read("encoding.json")
+    for case in vectors["lp"]:
+        parts = [bytes.fromhex(part) for part in case["parts"]]
+        assert encoding.lp(*parts).hex() == case["bytes"]
+        reader = encoding.Reader(bytes.fromhex(case["bytes"]))
+        assert [reader.lp() for _ in parts] == parts
+        reader.end()
+    for case in vectors["bitmap"]:
+        bits = np.array(case["bits"], bool)
+        assert encoding.pack_bitmap(bits).hex() == case["bytes"]
+        read_back = encoding.unpack_bitmap(bytes.fromhex(case["bytes"]), len(bits))
+        assert read_back.dtype == np.bool_
+        assert (read_back == bits).all()
+    for case in vectors["base64"]:
+        assert encoding.encode_base64(bytes.fromhex(case["bytes"])) == case["text"]
+        assert encoding.decode_base64(case["text"]).hex() == case["bytes"]
+
+
+@pytest.mark.parametrize(
+    "case", read("fingerprints.json")["lists"], ids=lambda case: case["description"]
+)
+def test_lists_of_fingerprints(case):
+    expected = {
+        space: tuple(bytes.fromhex(value) for value in values)
+        for space, values in case["fingerprints"].items()
+    }
+    assert fingerprints.encode_list(expected).hex() == case["list"]
+    assert fingerprints.decode_list(bytes.fromhex(case["list"])) == expected
+    assert fingerprints.image_digest(expected).hex() == case["image_digest"]
+    assert fingerprints.list_digest(bytes.fromhex(case["list"])).hex() == case["image_digest"]
+    fingerprints.check_fingerprints(expected)
+
+
+def test_vectors_near_the_edge_of_norm_one_are_accepted():
+    for case in read("fingerprints.json")["norms"]:
+        space = spaces.space(case["space"])
+        (vector,) = fingerprints.decode_floats(bytes.fromhex(case["bytes"]), space)
+        assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+
+
+def test_keys():
+    vectors = read("keys.json")
+    for case in vectors["phrases"]:
+        assert keys.seed_of(case["phrase"]).hex() == case["seed"]
+    for case in vectors["owners"]:
+        owner = keys.derive_owner(bytes.fromhex(case["seed"]), case["origin"], case["i"])
+        for name in ("private", "public", "opening", "record_id", "owner_tag"):
+            assert getattr(owner, name).hex() == case[name], name
+    for case in vectors["signatures"]:
+        public, signature, message = (
+            bytes.fromhex(case[name]) for name in ("public", "signature", "message")
+        )
+        keys.verify(public, signature, message)
+
+
+def test_statements():
+    for case in read("statements.json"):
+        statement = statements.Statement(
+            tuple(statements.Stance(use) for use in case["uses"]),
+            statements.Basis(case["basis"]),
+            statements.Purpose(case["given_for"]),
+            case["valid_until"],
+        )
+        assert statement.encode().hex() == case["bytes"]
+        assert statements.Statement.decode(bytes.fromhex(case["bytes"])) == statement
+
+
+def test_records():
+    case = read("records.json")
+    data = {name: bytes.fromhex(case[name]) for name in ("opening", "statement", "list")}
+    content = records.RecordContent(
+        data["opening"],
+        statements.Statement.decode(data["statement"]),
+        fingerprints.decode_list(data["list"]),
+    )
+    encoded = encoding.decode_base64(case["content"])
+    assert content.encode() == encoded
+    assert records.RecordContent.decode(encoded) == content
+    assert records.RecordContent.decode_stored(encoded) == content
+    assert content.image_digest.hex() == case["image_digest"]
+    assert content.commitment.hex() == case["commitment"]
+
+
+def test_signed_messages():
+    case = read("records.json")
+    origin, committed = case["origin"], bytes.fromhex(case["commitment"])
+    record_id, nonce = bytes.fromhex(case["record_id"]), bytes.fromhex(case["nonce"])
+    messages = {
+        "register": records.register_message(origin, record_id, committed),
+        "withdraw": records.withdraw_message(origin, committed),
+        "read": records.read_message(origin, record_id, nonce),
+    }
+    owner = keys.OwnerKey(bytes.fromhex(case["owner_private_key"]), b"", b"")
+    for verb, message in messages.items():
+        assert message.hex() == case["messages"][verb]["bytes"]
+        assert owner.sign(message).hex() == case["messages"][verb]["signature"]
+
+
+def test_a_registration():
+    case = read("records.json")
+    request = records.RegistrationRequest.from_json(case["registration"])
+    assert request.to_json() == case["registration"]
+    message = records.register_message(case["origin"], request.record_id, request.commitment)
+    keys.verify(request.owner_public_key, request.signature, message)
+
+
+@pytest.mark.parametrize("sample", read("sealing.json")["samples"], ids=lambda s: s["description"])
+def test_sealed_samples_open(sample):
+    case = read("sealing.json")
+    suite = sealing.Suite(sample["suite"])
+    secret = sealing.SealingSecret.from_private_bytes(suite, bytes.fromhex(sample["private_key"]))
+    assert secret.public_bytes == encoding.decode_base64(sample["public_key"])
+    assert secret.key_id.hex() == sample["key_id"]
+    opened = sealing.open_sealed(
+        encoding.decode_base64(sample["sealed"]),
+        secret,
+        secret.key_id,
+        case["origin"],
+        bytes.fromhex(case["record_id"]),
+        bytes.fromhex(case["owner_public_key"]),
+    )
+    assert opened == encoding.decode_base64(case["plaintext"])
+
+
+def test_sealing_keys_note():
+    case = read("sealing.json")
+    verifier = notes.NoteVerifier.parse(case["note"]["verifier_key"])
+    listed = sealing.decode_sealing_keys(case["note"]["note"], case["origin"], verifier)
+    expected = {
+        sealing.SealingKey(
+            sealing.Suite(key["suite"]),
+            encoding.decode_base64(key["public_key"]),
+            key["issue_day"],
+            key["expiry_day"],
+        )
+        for key in case["note"]["keys"]
+    }
+    assert set(listed) == expected
+    signer = notes.NoteSigner(
+        read("notes.json")["signer_name"], bytes.fromhex(read("notes.json")["signer_private_key"])
+    )
+    again = sealing.encode_sealing_keys(case["origin"], expected, signer)
+    assert again == case["note"]["note"]
+
+
+def test_notes():
+    vectors = read("notes.json")
+    signer = notes.NoteSigner(vectors["signer_name"], bytes.fromhex(vectors["signer_private_key"]))
+    assert signer.verifier.vkey == vectors["verifier_key"]
+    for case in vectors["notes"]:
+        assert notes.verify_note(case["note"], signer.verifier) == case["text"]
+        assert case["note"].startswith(notes.sign_note(case["text"], signer))
+
+
+def test_verdicts():
+    for case in read("verdicts.json"):
+        stances = [statements.Stance(stance) for stance in case["stances"]]
+        assert verdicts.combine(stances, case["missing"]) == case["verdict"]
+
+
+def test_a_block():
+    case = read("screening.json")
+    columns = []
+    for item in case["columns"]:
+        column = screening.Column.decode(
+            item["space"],
+            case["count"],
+            encoding.decode_base64(item["present"]),
+            encoding.decode_base64(item["fingerprints"]),
+        )
+        assert column.rows.tolist() == np.flatnonzero(item["bits"]).tolist()
+        assert encoding.encode_base64(column.bitmap) == item["present"]
+        columns.append(column)
+    for order in (columns, columns[::-1]):
+        assert sha256(screening.block_content(order)).hexdigest() == case["block_digest"]
+
+
+def test_log_entries():
+    vectors = read("log.json")
+    for case in vectors["entries"]:
+        entry = log.decode_entry(bytes.fromhex(case["bytes"]))
+        assert entry.type == case["type"]
+        assert entry.encode().hex() == case["bytes"]
+        for name, value in case["fields"].items():
+            found = getattr(entry, name)
+            assert (found.hex() if isinstance(found, bytes) else found) == value
+    entries = [bytes.fromhex(case["bytes"]) for case in vectors["entries"]]
+    assert log.encode_bundle(entries).hex() == vectors["bundle"]
+    assert list(log.decode_bundle(bytes.fromhex(vectors["bundle"]))) == entries
