@@ -20,6 +20,12 @@
     │   ├── Unauthenticated        no builder's token, or a wrong or revoked one
     │   ├── RateLimited            too many requests from one address
     │   └── QuotaExceeded          the builder's items for now are used up
+    ├── StoreError             the database; raised by `registry.store` only
+    │   ├── StoreBusy              locked by another writer, or all connections in use: try again
+    │   ├── StoreUnavailable       can not be reached, written or opened; disk full
+    │   ├── StoreCorrupt           the database itself is damaged
+    │   ├── StoreRefused           a constraint of the schema would be broken
+    │   └── SchemaUnknown          the tables are not those of this version
     ├── CorruptRegistry        stored state contradicts the log: not ready, loudly
     └── ConfigurationError     settings that can not be served
 
@@ -164,6 +170,45 @@ class QuotaExceeded(AccessError):
     """The builder's items for now are used up."""
 
     code = "QUOTA_EXCEEDED"
+
+
+class StoreError(RegistryError):
+    """The database could not do what it was asked; the transaction was rolled back."""
+
+    code = "STORE"
+
+
+class StoreBusy(StoreError):
+    """Locked by another writer, or every connection is in use; the same may be tried again."""
+
+    code = "STORE_BUSY"
+
+
+class StoreUnavailable(StoreError):
+    """The database can not be reached, opened or written: down, read-only, disk full.
+
+    Where the connection was lost during a commit, the commit may have happened.
+    """
+
+    code = "STORE_UNAVAILABLE"
+
+
+class StoreCorrupt(StoreError):
+    """The database itself is damaged; restore a backup."""
+
+    code = "STORE_CORRUPT"
+
+
+class StoreRefused(StoreError):
+    """A constraint of the schema would have been broken; nothing was written."""
+
+    code = "STORE_REFUSED"
+
+
+class SchemaUnknown(StoreError):
+    """The tables are not those of this version: migrate, or run the version that made them."""
+
+    code = "SCHEMA_UNKNOWN"
 
 
 class CorruptRegistry(RegistryError):
