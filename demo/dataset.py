@@ -8,6 +8,9 @@ from demo.edits import EDITS
 from demo.photographs import PHOTOGRAPHS, Photograph, Role
 
 ORIGINAL = "original"
+# A download that broke off: the file ends after this share of its bytes.
+CUT_SHORT = "cut short"
+CUT_SHARE = 0.4
 # What the web does to pictures anyway: every edited copy is saved as JPEG once more.
 JPEG_QUALITY = 92
 
@@ -25,7 +28,7 @@ def build(folder: Path) -> tuple[Candidate, ...]:
     """Writes the data set into `folder` and says what each file is.
 
     Photographs that somebody made a statement about are there unchanged and once for each edit;
-    the unrelated ones are there unchanged.
+    the unrelated ones are there unchanged. One file is damaged, as some always are.
     """
     folder.mkdir(parents=True)
     candidates = []
@@ -40,4 +43,12 @@ def build(folder: Path) -> tuple[Candidate, ...]:
             file = f"{photograph.name}-{name.lower().replace(' ', '-')}.jpg"
             edit(picture).save(folder / file, quality=JPEG_QUALITY)
             candidates.append(Candidate(file, photograph, name))
-    return tuple(candidates)
+    return (*candidates, _broken_download(folder))
+
+
+def _broken_download(folder: Path) -> Candidate:
+    photograph = PHOTOGRAPHS[0]
+    whole = photograph.path.read_bytes()
+    file = f"{photograph.name}-{CUT_SHORT.replace(' ', '-')}{photograph.path.suffix}"
+    (folder / file).write_bytes(whole[: round(len(whole) * CUT_SHARE)])
+    return Candidate(file, photograph, CUT_SHORT)

@@ -1,14 +1,15 @@
 """What became of each picture, told from its verdict and from what was really done to it."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from consent_client.protocol.verdicts import Verdict
-from demo.dataset import Candidate
+from demo.dataset import CUT_SHORT, ORIGINAL, Candidate
 from demo.photographs import Photograph, Role
+from demo.scan import Scan
 
 
 class Outcome(Enum):
@@ -24,7 +25,7 @@ class Outcome(Enum):
     CONSENT_MISSED = ("kept, consent not seen", "a copy of a permitted picture, not recognised")
     WRONGLY_EXCLUDED = ("wrongly excluded", "dropped, and no opt-out is in force for it")
     WRONGLY_PERMITTED = ("wrongly permitted", "nobody stated that it may be used")
-    UNKNOWN = ("not checked", "a fingerprint that is required could not be made: dropped")
+    UNKNOWN = ("not checked", "a fingerprint could not be made, so it was dropped")
 
     @property
     def word(self) -> str:
@@ -82,45 +83,55 @@ class Screening:
         """For each edit: copies of opted-out pictures that were found, and how many there are."""
         table: dict[str, tuple[int, int]] = {}
         for each in self.judged:
-            if each.outcome in {Outcome.EXCLUDED, Outcome.MISSED, Outcome.UNKNOWN}:
+            if each.outcome in FOUND_OR_NOT and each.candidate.edit != CUT_SHORT:
                 found, of = table.get(each.candidate.edit, (0, 0))
                 table[each.candidate.edit] = (found + (each.outcome is Outcome.EXCLUDED), of + 1)
         return table
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What one person registered: of which photograph, in the words used on the command line."""
+class Registered:
+    """What one person registered.
+
+    Attributes:
+        photograph: of which picture.
+        words: what was stated, for people.
+        fingerprints: how many were sealed and sent, by space.
+        entry: index of the REGISTER entry in the log.
+    """
 
     photograph: Photograph
     words: str
-    spaces: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StorageScan:
-    """A search of everything the registry wrote to disk for the registered fingerprints."""
-
-    files: int
-    bytes_read: int
-    fingerprints: int
-    found: int
+    fingerprints: Mapping[str, int]
+    entry: int
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the table and the page say; every figure was measured in this run."""
+    """Everything that the table and the page say; every figure was measured in this run.
+
+    Attributes:
+        folder: the data set's.
+        spaces: in which pictures were fingerprinted.
+        without_sscd: why the sscd model was not used; empty where it was.
+        registered: the records, in order.
+        protect_seconds: fingerprints, seals, proofs of work and registrations, together.
+        screenings: before and after the withdrawal.
+        withdrawn: whose record was withdrawn.
+        status_after: what the registry says about it since.
+        scan: the search of the registry's disk.
+        seconds: the whole run.
+    """
 
     folder: Path
     spaces: tuple[str, ...]
     without_sscd: str
-    """Why the sscd model was not used; empty where it was."""
-    statements: tuple[Statement, ...]
+    registered: tuple[Registered, ...]
     protect_seconds: float
     screenings: tuple[Screening, Screening]
     withdrawn: Photograph
     status_after: str
-    scan: StorageScan
+    scan: Scan
     seconds: float
 
     @property
@@ -132,14 +143,15 @@ class Report:
             for screening in self.screenings
             for each in screening.judged
             if each.outcome in MUST_NOT_HAPPEN
-            or (each.candidate.edit == "original" and each.outcome in MISSES)
+            or (each.candidate.edit == ORIGINAL and each.outcome in MISSES)
         ]
         if self.scan.found:
-            problems.append(f"{self.scan.found} registered fingerprints are readable on disk")
+            problems.append(f"{self.scan.found} fingerprints are readable on the registry's disk")
         if not second.log_size > first.log_size:
             problems.append("the second screening did not see the withdrawal")
         return tuple(problems)
 
 
+FOUND_OR_NOT: Sequence[Outcome] = (Outcome.EXCLUDED, Outcome.MISSED, Outcome.UNKNOWN)
 MISSES: Sequence[Outcome] = (Outcome.MISSED, Outcome.CONSENT_MISSED)
 MUST_NOT_HAPPEN: Sequence[Outcome] = (Outcome.WRONGLY_EXCLUDED, Outcome.WRONGLY_PERMITTED)

@@ -2,13 +2,13 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from demo.dataset import ORIGINAL
+from demo.dataset import CUT_SHORT, ORIGINAL
 from demo.edits import EDITS
 from demo.outcomes import Judged, Outcome, Report, Screening
 from demo.photographs import Photograph, Role
@@ -16,6 +16,10 @@ from demo.photographs import Photograph, Role
 # Large enough to recognise a picture, small enough for a page of some hundred kilobytes.
 THUMBNAIL_PIXELS = 132
 THUMBNAIL_QUALITY = 72
+# In place of a file that is no whole picture: nothing but its frame.
+NO_PICTURE = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='132' height='88'/%3E"
+)
 
 STYLE = Path(__file__).with_name("page.css")
 
@@ -52,7 +56,8 @@ def _badge(outcome: Outcome) -> str:
 
 def _figure(folder: Path, judged: Judged, label: str) -> str:
     alt = f"{judged.candidate.photograph.title}, {judged.candidate.edit}"
-    source = thumbnail(folder / judged.candidate.file)
+    broken = judged.candidate.edit == CUT_SHORT
+    source = NO_PICTURE if broken else thumbnail(folder / judged.candidate.file)
     return (
         f'<figure class="{SIGNS[judged.outcome][1]}">'
         f'<img src="{source}" alt="{escape(alt)}" loading="lazy">'
@@ -121,15 +126,25 @@ def _found(screening: Screening) -> str:
 
 def _statements(report: Report) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(statement.photograph.title)}</th>'
-        f"<td><code>{escape(statement.words)}</code></td>"
-        f"<td>{escape(', '.join(statement.spaces))}</td></tr>"
-        for statement in report.statements
+        f'<tr><th scope="row">{escape(record.photograph.title)}</th>'
+        f"<td>{escape(record.words)}</td>"
+        f"<td>{escape(counted(record.fingerprints))}</td>"
+        f'<td class="number">{record.entry}</td></tr>'
+        for record in report.registered
     )
     return (
         '<table><thead><tr><th scope="col">photograph</th><th scope="col">what its owner '
-        'states</th><th scope="col">fingerprints sealed and sent</th></tr></thead>'
+        'states</th><th scope="col">fingerprints sealed and sent</th>'
+        '<th scope="col">log entry</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def counted(fingerprints: Mapping[str, int]) -> str:
+    """How many fingerprints there are, for people: each space once, with its number."""
+    return ", ".join(
+        space if count == 1 else f"{space} \N{MULTIPLICATION SIGN}{count}"
+        for space, count in fingerprints.items()
     )
 
 
@@ -145,6 +160,16 @@ def _missed(report: Report) -> str:
         f"<p>{len(missed)} edited {'copy' if len(missed) == 1 else 'copies'} of opted-out pictures "
         "would have gone into the training set. The registry did not recognise them.</p>"
         + _gallery(report, missed, labels)
+    )
+
+
+def _not_checked(report: Report) -> str:
+    unknown = [each for each in report.screenings[0].judged if each.outcome is Outcome.UNKNOWN]
+    labels = [f"{each.candidate.photograph.title}, {each.candidate.edit}" for each in unknown]
+    return (
+        "<section><h2>6 · Not checked</h2>"
+        "<p>What can not be fingerprinted can not be screened. Unknown is never taken for clear: "
+        f"it is dropped.</p>{_gallery(report, unknown, labels)}</section>"
     )
 
 
@@ -166,7 +191,7 @@ def render(report: Report) -> str:
     """The whole page as HTML text."""
     first, second = report.screenings
     by_role = {
-        role: [s.photograph for s in report.statements if s.photograph.role is role]
+        role: [each.photograph for each in report.registered if each.photograph.role is role]
         for role in Role
     }
     unrelated = [each for each in first.judged if each.candidate.photograph.role is Role.UNRELATED]
@@ -197,7 +222,7 @@ def render(report: Report) -> str:
 <body>
 <header>
 <h1>What became of {len(first.judged)} pictures</h1>
-<p>On this computer, {len(report.statements)} people stated what may be done with a photograph of
+<p>On this computer, {len(report.registered)} people stated what may be done with a photograph of
 theirs, and a builder screened a data set before training on it. The registry saw fingerprints,
 never a picture and never a name. Fingerprints used: {escape(", ".join(report.spaces))}.</p>
 {banner}{failures}
@@ -232,9 +257,11 @@ log size {first.log_size}; the {escape(second.title)} took {second.seconds:.1f} 
 <section><h2>5 · Pictures that nobody spoke for</h2>
 {_gallery(report, unrelated, [each.candidate.photograph.title for each in unrelated])}
 </section>
-<section><h2>6 · What the registry keeps on disk</h2>
-<p>After the run, all {scan.files} files that the registry wrote ({scan.bytes_read:,} bytes) were
-searched for the {scan.fingerprints} registered fingerprints, as bytes, hexadecimal and base64.
+{_not_checked(report)}
+<section><h2>7 · What the registry keeps on disk</h2>
+<p>At the end, all {scan.files} files of the registry ({scan.bytes_read:,} bytes: database,
+write-ahead log, keys, its own log) were searched for {scan.fingerprints} fingerprints, those of the
+registered and those of the screened pictures, as bytes, hexadecimal and base64.
 Found: <strong>{scan.found}</strong>.</p>
 </section>
 <section><h2>What this does not show</h2>

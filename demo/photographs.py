@@ -12,6 +12,8 @@ import skimage
 import sklearn
 from PIL import Image
 
+from consent_client.protocol.statements import Purpose
+
 SKIMAGE_DATA = Path(skimage.__file__).parent / "data"
 SKLEARN_IMAGES = Path(sklearn.__file__).parent / "datasets" / "images"
 
@@ -28,8 +30,8 @@ class Role(StrEnum):
 class Photograph:
     """A photograph in an installed package, and the part it plays.
 
-    `name` is short, unique, and used in file names. `given_for` is what the person once gave the
-    picture for, in words of the Data Privacy Vocabulary, or empty.
+    `name` is short, unique, and used in file names. `given_for` is the only purpose for which the
+    person once gave the picture away.
     """
 
     name: str
@@ -37,7 +39,7 @@ class Photograph:
     path: Path
     role: Role
     credit: str
-    given_for: str = ""
+    given_for: Purpose = Purpose.UNSAID
 
     def open(self) -> Image.Image:
         """The picture as RGB, transparency on white, as an image of a data set would be."""
@@ -49,7 +51,12 @@ class Photograph:
 
 
 def _skimage(
-    name: str, title: str, file: str, role: Role, credit: str, given_for: str = ""
+    name: str,
+    title: str,
+    file: str,
+    role: Role,
+    credit: str,
+    given_for: Purpose = Purpose.UNSAID,
 ) -> Photograph:
     return Photograph(name, title, SKIMAGE_DATA / file, role, credit, given_for)
 
@@ -69,7 +76,7 @@ PHOTOGRAPHS: tuple[Photograph, ...] = (
         "retina.jpg",
         OUT,
         "Mikael Häggström, CC0",
-        "MedicalHealth",
+        Purpose.MEDICAL_CONDITION_DIAGNOSIS,
     ),
     _skimage("tissue", "a tissue sample", "ihc.png", OUT, "CMMI, no known restrictions"),
     _skimage("vessels", "vessels of an eye", "microaneurysms.png", OUT, "Andreas Maier, CC0"),

@@ -20,7 +20,7 @@ def show(report: Report, console: Console) -> None:
             table.add_row(outcome.word, *(str(count[outcome]) for count in counts), outcome.meaning)
     console.print(table)
 
-    edits = Table(title=f"Opted-out pictures, {first.title}", title_justify="left")
+    edits = Table(title=f"Opted out, {first.title}", title_justify="left")
     edits.add_column("edit")
     edits.add_column("found", justify="right")
     for edit, (found, of) in first.found().items():
@@ -44,8 +44,9 @@ def show(report: Report, console: Console) -> None:
     )
     scan = report.scan
     console.print(
-        f"Searched {scan.files} files of the registry ({scan.bytes_read:,} bytes) for "
-        f"{scan.fingerprints} registered fingerprints: {scan.found} found."
+        f"Searched {scan.files} files of the registry ({scan.bytes_read:,} bytes) for the "
+        f"{scan.fingerprints} fingerprints of registered and screened pictures: "
+        f"{scan.found} found."
     )
     for failure in report.failures:
         console.print(f"FAULT: {failure}", style="bold red")
