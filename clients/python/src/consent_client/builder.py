@@ -1,0 +1,352 @@
+"""The data set builder's side: ask, block by block, what people state about candidate images.
+
+    import os
+    from consent_client.builder import Builder
+    from consent_client.fingerprints.batches import fingerprint_many
+    from consent_client.protocol.statements import Use
+    from consent_client.protocol.verdicts import Verdict
+
+    spaces = ("sha256", "pdq-1")
+    with Builder("https://registry.example", token=os.environ["CONSENT_TOKEN"]) as builder:
+        items = [
+            (path, found.fingerprints)
+            for path, found in fingerprint_many(((p, p) for p in paths), spaces)
+            if not isinstance(found, Exception)
+        ]
+        for answer in builder.screen(
+            items, dataset="holidays", use=Use.AI_GENERATIVE_TRAINING, required_spaces=spaces
+        ):
+            if answer.verdict is Verdict.CLEAR:
+                keep(answer.key)
+
+`consent_client.screening_run` builds on this what `consent screen` does: whole data sets, resumed
+after a crash. A verdict is what unverified statements say: PERMIT is not a licence.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from consent_client import operations
+from consent_client.errors import Malformed
+from consent_client.operations import (
+    ClosedScreening,
+    Operation,
+    RegistryInfo,
+    ScreenedBlock,
+    Screening,
+)
+from consent_client.protocol.fingerprints import check_fingerprint
+from consent_client.protocol.screening import MAX_BLOCK, Column
+from consent_client.protocol.spaces import space
+from consent_client.protocol.statements import Use
+from consent_client.protocol.verdicts import Verdict
+from consent_client.transport import (
+    DEFAULT_PATIENCE,
+    AsyncConnection,
+    Connection,
+    Patience,
+    Waiting,
+)
+
+BLOCK_ROWS: Final = 1_000
+"""Images per request where nothing else is said: an answer every half minute on one core."""
+
+type Candidate = Mapping[str, Sequence[bytes]]
+"""Space id → the image's fingerprint in it, a sequence of one; absent spaces are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered[Key]:
+    """The answer for one candidate.
+
+    Attributes:
+        key: the caller's.
+        verdict: `UNKNOWN` too where the registry answered for an image that lacks a required
+            space or has no fingerprint at all.
+        spaces: in which it was looked for.
+        log_size: the log size the verdict holds for.
+    """
+
+    key: Key
+    verdict: Verdict
+    spaces: tuple[str, ...]
+    log_size: int
+
+
+def columns_of(candidates: Sequence[Candidate], spaces: Sequence[str]) -> list[Column]:
+    """A block's columns: one for each space, in the order given, empty ones included.
+
+    Args:
+        candidates: n images, 1 ≤ n ≤ `MAX_BLOCK`.
+        spaces: the columns to make; fingerprints in other spaces are left out.
+
+    Raises:
+        ProtocolError: an unknown space, a fingerprint of the wrong size or norm, more than one of
+            an image in a space, or too many images.
+    """
+    columns = []
+    for name in spaces:
+        of = space(name)
+        present = np.zeros(len(candidates), np.bool_)
+        data = bytearray()
+        for row, candidate in enumerate(candidates):
+            values = candidate.get(name, ())
+            if not values:
+                continue
+            if len(values) != 1:
+                raise Malformed("a candidate has one fingerprint in each space")
+            check_fingerprint(of, values[0])
+            present[row] = True
+            data += values[0]
+        columns.append(Column(name, present, bytes(data)))
+    return columns
+
+
+def final_verdict(answered: int, checked: frozenset[str], required: frozenset[str]) -> Verdict:
+    """The verdict byte as it is acted on: unknown is never clear.
+
+    Args:
+        answered: the registry's verdict byte.
+        checked: spaces the image had a fingerprint in.
+        required: spaces it must have been checked in.
+    """
+    verdict = Verdict(answered)
+    if verdict is not Verdict.EXCLUDE and not (checked and required <= checked):
+        return Verdict.UNKNOWN
+    return verdict
+
+
+def _answers[Key](
+    items: Sequence[tuple[Key, Candidate]],
+    spaces: Sequence[str],
+    required: frozenset[str],
+    block: ScreenedBlock,
+) -> Iterator[Answered[Key]]:
+    for (key, candidate), answered in zip(items, block.verdicts, strict=True):
+        checked = tuple(name for name in spaces if candidate.get(name))
+        verdict = final_verdict(answered, frozenset(checked), required)
+        yield Answered(key, verdict, checked, block.log_size)
+
+
+def _spaces_of[Key](items: Sequence[tuple[Key, Candidate]], required: Sequence[str]) -> list[str]:
+    return sorted({*required, *(name for _, candidate in items for name in candidate)})
+
+
+def _screen_operation(
+    screening: Screening, number: int, columns: Sequence[Column]
+) -> Operation[ScreenedBlock]:
+    if not columns:
+        raise Malformed("a block has at least one column")
+    return operations.screen(screening.id, number, columns[0].count, columns)
+
+
+def _blocks[Item](items: Sequence[Item], rows: int) -> Iterator[tuple[int, Sequence[Item]]]:
+    if not 1 <= rows <= MAX_BLOCK:
+        raise Malformed(f"a block has 1 to {MAX_BLOCK} images")
+    for number, start in enumerate(range(0, len(items), rows)):
+        yield number, items[start : start + rows]
+
+
+class Builder:
+    """A data set builder at one registry.
+
+    Args:
+        address: the registry's address.
+        token: from the registry's operator; kept out of every message.
+        insecure_http: take plain http to other machines too.
+        patience: how long to keep trying.
+        on_wait: told before each wait.
+
+    Raises:
+        TransportError: a bad address or token. InsecureRegistry: plain http to another machine.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        insecure_http: bool = False,
+        patience: Patience = DEFAULT_PATIENCE,
+        on_wait: Callable[[Waiting], None] | None = None,
+    ) -> None:
+        self._connection = Connection(
+            address, token=token, insecure_http=insecure_http, patience=patience, on_wait=on_wait
+        )
+
+    def registry(self) -> RegistryInfo:
+        """What the registry says about itself."""
+        return self._connection.run(operations.registry_info())
+
+    def open_screening(
+        self, dataset: str, use: Use, required_spaces: Sequence[str], candidate_count: int
+    ) -> Screening:
+        """Opens a session for one data set and one use.
+
+        Args:
+            dataset: its name, seen by the registry's operator.
+            use: what it is for.
+            required_spaces: an image that lacks one of them is UNKNOWN unless excluded.
+            candidate_count: how many images will be sent at most.
+
+        Raises:
+            RegistryProblem: `UNAUTHENTICATED`, `INVALID_INPUT`, … TransportError.
+        """
+        return self._connection.run(
+            operations.open_screening(dataset, use, required_spaces, candidate_count)
+        )
+
+    def screen_block(
+        self, screening: Screening, number: int, columns: Sequence[Column]
+    ) -> ScreenedBlock:
+        """Asks about one block; the same block again gets the same answer and costs nothing.
+
+        Args:
+            screening: from `open_screening`.
+            number: of the block, from 0.
+            columns: as `columns_of` makes them, at least one.
+
+        Raises:
+            RegistryProblem: `CONFLICT` where this number was answered for other images, … .
+            ProtocolError, TransportError.
+        """
+        return self._connection.run(_screen_operation(screening, number, columns))
+
+    def close_screening(self, screening: Screening) -> ClosedScreening:
+        """Closes a session and gets the registry's counts; again gets the same.
+
+        Raises:
+            RegistryProblem, TransportError.
+        """
+        return self._connection.run(operations.close_screening(screening.id))
+
+    def screen[Key](
+        self,
+        items: Sequence[tuple[Key, Candidate]],
+        *,
+        dataset: str,
+        use: Use,
+        required_spaces: Sequence[str],
+        block_rows: int = BLOCK_ROWS,
+    ) -> Iterator[Answered[Key]]:
+        """Opens a session, screens all items in blocks and closes it.
+
+        Args:
+            items: key and fingerprints of each candidate, as `fingerprint_many` computes them.
+            dataset: as `open_screening`.
+            use: as `open_screening`.
+            required_spaces: as `open_screening`.
+            block_rows: images per request, at most `MAX_BLOCK`.
+
+        Yields:
+            An answer for each item, in order, as soon as its block is answered.
+
+        Raises:
+            RegistryProblem, ProtocolError, TransportError.
+        """
+        if not items:
+            return
+        required = frozenset(required_spaces)
+        spaces = _spaces_of(items, required_spaces)
+        screening = self.open_screening(dataset, use, required_spaces, len(items))
+        for number, part in _blocks(items, block_rows):
+            columns = columns_of([candidate for _, candidate in part], spaces)
+            yield from _answers(
+                part, spaces, required, self.screen_block(screening, number, columns)
+            )
+        self.close_screening(screening)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncBuilder:
+    """As `Builder`, for asyncio."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str,
+        insecure_http: bool = False,
+        patience: Patience = DEFAULT_PATIENCE,
+        on_wait: Callable[[Waiting], None] | None = None,
+    ) -> None:
+        self._connection = AsyncConnection(
+            address, token=token, insecure_http=insecure_http, patience=patience, on_wait=on_wait
+        )
+
+    async def registry(self) -> RegistryInfo:
+        """As `Builder.registry`."""
+        return await self._connection.run(operations.registry_info())
+
+    async def open_screening(
+        self, dataset: str, use: Use, required_spaces: Sequence[str], candidate_count: int
+    ) -> Screening:
+        """As `Builder.open_screening`."""
+        return await self._connection.run(
+            operations.open_screening(dataset, use, required_spaces, candidate_count)
+        )
+
+    async def screen_block(
+        self, screening: Screening, number: int, columns: Sequence[Column]
+    ) -> ScreenedBlock:
+        """As `Builder.screen_block`."""
+        return await self._connection.run(_screen_operation(screening, number, columns))
+
+    async def close_screening(self, screening: Screening) -> ClosedScreening:
+        """As `Builder.close_screening`."""
+        return await self._connection.run(operations.close_screening(screening.id))
+
+    async def screen[Key](
+        self,
+        items: Sequence[tuple[Key, Candidate]],
+        *,
+        dataset: str,
+        use: Use,
+        required_spaces: Sequence[str],
+        block_rows: int = BLOCK_ROWS,
+    ) -> AsyncIterator[Answered[Key]]:
+        """As `Builder.screen`."""
+        if not items:
+            return
+        required = frozenset(required_spaces)
+        spaces = _spaces_of(items, required_spaces)
+        screening = await self.open_screening(dataset, use, required_spaces, len(items))
+        for number, part in _blocks(items, block_rows):
+            columns = columns_of([candidate for _, candidate in part], spaces)
+            block = await self.screen_block(screening, number, columns)
+            for answer in _answers(part, spaces, required, block):
+                yield answer
+        await self.close_screening(screening)
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await self._connection.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
