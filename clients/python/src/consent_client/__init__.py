@@ -2,8 +2,14 @@
 
 | module | for |
 |---|---|
+| `consent_client.registrant` | people: state, see what became of it, withdraw |
+| `consent_client.builder` | dataset builders: screen candidates, drop what must be dropped |
+| `consent_client.fingerprints` | images to fingerprints, on this device |
 | `consent_client.protocol` | bytes and rules, pure; the registry's server uses the very same |
 | `consent_client.errors` | everything the client raises on purpose |
+
+Nothing is imported here but the root of the errors: the server imports the protocol, and must not
+pay for what only clients need.
 """
 
 from consent_client.errors import ConsentError

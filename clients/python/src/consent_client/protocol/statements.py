@@ -90,7 +90,7 @@ type Stances = tuple[Stance, Stance, Stance, Stance]
 
 def _stances_of(byte: int) -> Stances | None:
     codes = [byte >> _STANCE_BITS * use & _STANCE_MASK for use in Use]
-    if _STANCE_MASK in codes or not any(codes):
+    if _STANCE_MASK in codes:
         return None
     a, b, c, d = (Stance(code) for code in codes)
     return a, b, c, d
@@ -173,7 +173,7 @@ class Statement:
             raise BadStatement("a statement of another version or vocabulary")
         stances = _STANCES_BY_BYTE[uses]
         if stances is None:
-            raise BadStatement("a statement that says nothing, or a stance that does not exist")
+            raise BadStatement("a stance that does not exist")
         known_basis = _BASES.get(basis)
         known_purpose = _PURPOSES.get(given_for)
         if known_basis is None or known_purpose is None:
