@@ -382,12 +382,12 @@ def test_paths_that_can_not_be_read(tmp_path):
 
 def test_a_warning_of_the_decoder_changes_nothing():
     """The same file has the same answer whatever the program around makes of warnings."""
-    too_many = files.tiff(8, 8, (262, 3, 1), (258, 3, 8))
-    at = too_many.index(struct.pack("<HHI", 256, 4, 1))
-    damaged = too_many[:at] + struct.pack("<HHI", 256, 4, 2) + too_many[at + 8 :]
-    outside = files.tiff(8, 8, (270, 2, 1))
-    at = outside.index(struct.pack("<HHI", 270, 2, 1))
-    outside = outside[:at] + struct.pack("<HHII", 270, 2, 4000, 4000) + outside[at + 12 :]
+    good = files.encoded(SCENE, "TIFF", description="a scene")
+    planar = good.index(struct.pack("<HHI", 284, 3, 1))
+    damaged = good[: planar + 4] + struct.pack("<I", 2) + good[planar + 8 :]
+    described = good.index(struct.pack("<HH", 270, 2))
+    outside = good[: described + 4] + struct.pack("<I", 1 << 20) + good[described + 8 :]
+    load_image(good)
     for data in (damaged, outside):
         for action in ("error", "ignore"):
             with warnings.catch_warnings():

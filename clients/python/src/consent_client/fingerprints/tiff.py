@@ -14,6 +14,9 @@ _INLINE_BYTES: Final = 4  # values that fit stand in the entry itself
 _BYTES_OF_TYPE: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 """Bytes of one value of each field type (TIFF 6.0, §2)."""
 
+_ONE_VALUE_OF_MANY: Final = (1, 2, 7)
+"""Bytes, text and opaque data: however many there are, they are one value."""
+
 
 def check_first_directory(data: bytes) -> None:
     """Check that the directory and all it points to lie within the file.
@@ -39,6 +42,7 @@ def check_first_directory(data: bytes) -> None:
             outside += size
             if offset + size > len(data) or outside > len(data):
                 raise ValueError("an entry of the directory points outside the file")
-        if TiffTags.lookup(tag).length == 1 and values != 1:
+        one = TiffTags.lookup(tag).length == 1 and kind not in _ONE_VALUE_OF_MANY
+        if one and values != 1:
             raise ValueError("an entry of the directory has several values instead of one")
     struct.unpack_from(f"{order}I", data, start + 2 + count * _ENTRY_BYTES)
