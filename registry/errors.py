@@ -26,6 +26,11 @@
     │   ├── StoreCorrupt           the database itself is damaged
     │   ├── StoreRefused           a constraint of the schema would be broken
     │   └── SchemaUnknown          the tables are not those of this version
+    ├── VaultError             keys, or what is encrypted under them, can not be used
+    │   ├── EnvelopeError          encrypted bytes do not open
+    │   └── KeyStoreError          the key store can not be used
+    │       ├── KeyMissing             destroyed, or never made
+    │       └── UnsafeKeyStore         others may read it
     ├── CorruptRegistry        stored state contradicts the log: not ready, loudly
     └── ConfigurationError     settings that can not be served
 
@@ -209,6 +214,36 @@ class SchemaUnknown(StoreError):
     """The tables are not those of this version: migrate, or run the version that made them."""
 
     code = "SCHEMA_UNKNOWN"
+
+
+class VaultError(RegistryError):
+    """The keys, or what is encrypted under them, can not be used."""
+
+    code = "VAULT_ERROR"
+
+
+class EnvelopeError(VaultError):
+    """Encrypted bytes do not open: another key, record or epoch, or altered."""
+
+    code = "ENVELOPE_ERROR"
+
+
+class KeyStoreError(VaultError):
+    """The key store can not be used, or does not hold the key that is asked for."""
+
+    code = "KEY_STORE_ERROR"
+
+
+class KeyMissing(KeyStoreError):
+    """The key store has no such key: it was destroyed, or never made."""
+
+    code = "KEY_MISSING"
+
+
+class UnsafeKeyStore(KeyStoreError):
+    """The key store's folder or a key file may be read by others, or is not what it should be."""
+
+    code = "UNSAFE_KEY_STORE"
 
 
 class CorruptRegistry(RegistryError):

@@ -1,1 +1,1 @@
-""" """
+"""Keys and what is encrypted under them: values in, values out, no database in sight."""

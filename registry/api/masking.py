@@ -1,0 +1,66 @@
+"""What the outside hears of an error that is no `Problem`, and what the log does.
+
+GraphQL's own messages repeat the input: a coercion error would put a whole sealed record into the
+answer and into the log. So no message of the library leaves, and none is logged; what leaves is
+one of a few codes with a sentence of ours. Only parse and validation errors keep their words when
+they speak of the query alone, and there, too, literals are not repeated.
+"""
+
+import structlog
+from graphql import GraphQLError
+
+from registry.errors import AccessError, CorruptRegistry, NotReady, RegistryError, StoreError
+
+log = structlog.get_logger(__name__)
+
+BAD_REQUEST = "BAD_REQUEST"
+INTERNAL = "INTERNAL"
+UNAVAILABLE = "UNAVAILABLE"
+
+_BAD_REQUEST = "The request does not fit the schema or its limits; see schema.graphql."
+_INTERNAL = "Something went wrong here. It was noted, without what you sent."
+_UNAVAILABLE = "The registry can not answer at the moment; please try again."
+
+
+def outward(error: GraphQLError) -> GraphQLError:
+    """The error as it is answered: code, our sentence, path; nothing of the input."""
+    cause = error.original_error
+    extensions: dict[str, object]
+    match cause:
+        case AccessError():
+            message, extensions = str(cause), {"code": cause.code}
+            if cause.retry_after is not None:
+                extensions["retryAfterSeconds"] = cause.retry_after
+        case CorruptRegistry() | StoreError() | NotReady():
+            message, extensions = _UNAVAILABLE, {"code": UNAVAILABLE, "retryAfterSeconds": 5}
+        case _ if _is_the_requests_fault(error):
+            message, extensions = _BAD_REQUEST, {"code": BAD_REQUEST}
+        case _:
+            message, extensions = _INTERNAL, {"code": INTERNAL}
+    return GraphQLError(message, path=error.path, extensions=extensions)
+
+
+def note(error: GraphQLError) -> None:
+    """Logs what the operator needs: where and of which type, never what was sent."""
+    cause = error.original_error
+    path = ".".join(str(step) for step in error.path or ())
+    if isinstance(cause, RegistryError):
+        log.info("refused", code=cause.code, path=path)
+    elif _is_the_requests_fault(error):
+        log.info("refused", code=BAD_REQUEST)
+    else:
+        trace = cause.__traceback__ if cause else None
+        where = []
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            where.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        # The exception's message may hold a value, so only its type and place are noted.
+        log.error("internal error", type=type(cause).__name__, path=path, where=where[-8:])
+
+
+def _is_the_requests_fault(error: GraphQLError) -> bool:
+    # Parsing, validation and variable coercion happen before any resolver runs: no path. Argument
+    # coercion has a path, but its cause is none or GraphQL's own.
+    cause = error.original_error
+    return cause is None or isinstance(cause, GraphQLError)

@@ -1,0 +1,254 @@
+"""What can be done: register, withdraw, and screen a data set block by block."""
+
+from typing import Annotated, cast
+
+import strawberry
+
+from consent_client.protocol.records import RegistrationRequest
+from consent_client.protocol.screening import MAX_BLOCK, Column
+from consent_client.protocol.statements import Use
+from consent_client.protocol.verdicts import Verdict
+from registry.api import problems, types
+from registry.api.context import RequestInfo
+from registry.api.scalars import Base64, LogIndex
+from registry.services import registration, screening, withdrawal
+
+RegisterResult = Annotated[
+    types.Registration
+    | problems.InvalidInput
+    | problems.ProofOfWorkRejected
+    | problems.SignatureRejected
+    | problems.SealingKeyUnknown
+    | problems.SealingKeyExpired
+    | problems.SealRejected
+    | problems.Conflict
+    | problems.RegistryFull
+    | problems.NotReady
+    | problems.Busy,
+    strawberry.union("RegisterResult"),
+]
+WithdrawResult = Annotated[
+    types.Withdrawal | problems.InvalidInput | problems.NotYours | problems.Busy,
+    strawberry.union("WithdrawResult"),
+]
+OpenScreeningResult = Annotated[
+    types.Screening | problems.InvalidInput | problems.NotReady | problems.Busy,
+    strawberry.union("OpenScreeningResult"),
+]
+ScreenResult = Annotated[
+    types.ScreenedBlock
+    | problems.InvalidInput
+    | problems.UnknownScreening
+    | problems.ScreeningClosed
+    | problems.Conflict
+    | problems.NotReady
+    | problems.Busy,
+    strawberry.union("ScreenResult"),
+]
+CloseScreeningResult = Annotated[
+    types.ClosedScreening | problems.UnknownScreening | problems.Busy,
+    strawberry.union("CloseScreeningResult"),
+]
+
+
+@strawberry.input(
+    description="A sealed record. Send the same bytes again if no answer came: the answer will be "
+    "the same. There is no field for a name."
+)
+class RegisterInput:
+    """FORMATS §3."""
+
+    record_id: Base64 = strawberry.field(description="16 bytes.")
+    owner_public_key: Base64 = strawberry.field(description="32 bytes, Ed25519.")
+    commitment: Base64 = strawberry.field(description="C, 32 bytes.")
+    signature: Base64 = strawberry.field(description="64 bytes, by the owner.")
+    sealing_key_id: Base64 = strawberry.field(description="8 bytes; see `registry.sealingKeys`.")
+    sealed: Base64 = strawberry.field(
+        description="HPKE: 8,192 bytes sealed, with encapsulated key and tag 9,328 bytes (suite 1) "
+        "or 8,240 bytes (suite 2)."
+    )
+    proof_of_work: str = strawberry.field(
+        description="An altcha payload, at most 4,096 characters."
+    )
+
+
+@strawberry.input(description="A withdrawal signed by the owner; it can be kept and sent any time.")
+class WithdrawInput:
+    """FORMATS §3."""
+
+    owner_public_key: Base64 = strawberry.field(description="32 bytes, Ed25519.")
+    commitment: Base64 = strawberry.field(description="C, 32 bytes.")
+    signature: Base64 = strawberry.field(description="64 bytes, by the owner.")
+
+
+@strawberry.input(description="A data set to be screened for one use.")
+class OpenScreeningInput:
+    """FORMATS §6."""
+
+    dataset: str = strawberry.field(
+        description=f"Its name, 1 to {screening.MAX_DATASET_CHARACTERS} characters."
+    )
+    use: types.Use
+    required_spaces: list[str] = strawberry.field(
+        description="Images without a fingerprint in one of these are UNKNOWN unless excluded."
+    )
+    candidate_count: LogIndex = strawberry.field(
+        description=f"How many images will be sent, 1 to {screening.MAX_CANDIDATES}."
+    )
+
+
+@strawberry.input(description="One space's fingerprints of a block.")
+class ColumnInput:
+    """Columnar, since objects cost a thousand times more."""
+
+    space: str
+    present: Base64 = strawberry.field(
+        description="Bitmap over the block, bit i in byte i div 8, least significant first: "
+        "whether image i has a fingerprint here."
+    )
+    fingerprints: Base64 = strawberry.field(
+        description="The fingerprints of the images that have one, in order, joined plainly."
+    )
+
+
+@strawberry.input(description="A block of images. The same block again gets the same answer.")
+class ScreenInput:
+    """FORMATS §6."""
+
+    screening_id: Base64 = strawberry.field(description="16 bytes, from `openScreening`.")
+    block: int = strawberry.field(description="Number of the block, from 0.")
+    count: int = strawberry.field(description=f"Images in it, 1 to {MAX_BLOCK}.")
+    columns: list[ColumnInput] = strawberry.field(description="At most one per space.")
+
+
+@strawberry.input
+class CloseScreeningInput:
+    """Which session to close."""
+
+    screening_id: Base64 = strawberry.field(description="16 bytes, from `openScreening`.")
+
+
+@strawberry.type
+class Mutation:
+    """The mutations."""
+
+    @strawberry.mutation(description="Registers a record. Limited per address, without identity.")
+    async def register(self, info: RequestInfo, input: RegisterInput) -> RegisterResult:  # noqa: A002 (GraphQL's convention)
+        """See `services.registration`."""
+        registration.admit(info.context.registry, info.context.address)
+        request = RegistrationRequest(
+            record_id=input.record_id,
+            owner_public_key=input.owner_public_key,
+            commitment=input.commitment,
+            signature=input.signature,
+            sealing_key_id=input.sealing_key_id,
+            sealed=input.sealed,
+        )
+        done = await registration.register(info.context.registry, request, input.proof_of_work)
+        return types.Registration(
+            record_id=input.record_id,
+            register_index=LogIndex(done.register_index),
+            log_size=LogIndex(done.log_size),
+            status=types.RecordStatus(done.status),
+        )
+
+    @strawberry.mutation(
+        description="Withdraws a record; repeating it is harmless. Unknown record and wrong "
+        "signature get the same answer."
+    )
+    async def withdraw(self, info: RequestInfo, input: WithdrawInput) -> WithdrawResult:  # noqa: A002
+        """See `services.withdrawal`."""
+        registration.admit(info.context.registry, info.context.address)
+        request = withdrawal.WithdrawalRequest(
+            owner_public_key=input.owner_public_key,
+            commitment=input.commitment,
+            signature=input.signature,
+        )
+        done = await withdrawal.withdraw(info.context.registry, request)
+        return types.Withdrawal(
+            record_id=Base64(done.record_id),
+            status=types.RecordStatus(done.status),
+            register_index=LogIndex(done.register_index),
+            terminal_index=LogIndex(cast("int", done.terminal_index)),  # it has just ended
+            log_size=LogIndex(done.log_size),
+        )
+
+    @strawberry.mutation(description="Opens a screening. Needs a builder's token.")
+    async def open_screening(
+        self,
+        info: RequestInfo,
+        input: OpenScreeningInput,  # noqa: A002
+    ) -> OpenScreeningResult:
+        """See `services.screening`."""
+        builder = await info.context.builder()
+        opened, log_size = await screening.open_screening(
+            info.context.registry,
+            builder,
+            input.dataset,
+            Use(input.use.value),
+            input.required_spaces,
+            input.candidate_count,
+        )
+        return types.Screening(
+            id=Base64(opened.id),
+            use=input.use,
+            required_spaces=list(opened.required_spaces),
+            candidate_count=input.candidate_count,
+            log_size=LogIndex(log_size),
+        )
+
+    @strawberry.mutation(
+        description="Answers a block. Counts against the builder's quota, once. Needs a builder's "
+        "token."
+    )
+    async def screen(self, info: RequestInfo, input: ScreenInput) -> ScreenResult:  # noqa: A002
+        """See `services.screening`."""
+        builder = await info.context.builder()
+        block = screening.Block(
+            input.block,
+            tuple(
+                Column.decode(column.space, input.count, column.present, column.fingerprints)
+                for column in input.columns
+            ),
+        )
+        answer = await screening.screen(info.context.registry, builder, input.screening_id, block)
+        return types.ScreenedBlock(
+            block=answer.number,
+            verdicts=Base64(answer.verdicts),
+            log_size=LogIndex(answer.log_size),
+        )
+
+    @strawberry.mutation(description="Closes a screening and counts it. Needs a builder's token.")
+    async def close_screening(
+        self,
+        info: RequestInfo,
+        input: CloseScreeningInput,  # noqa: A002
+    ) -> CloseScreeningResult:
+        """See `services.screening`."""
+        builder = await info.context.builder()
+        closing = await screening.close_screening(
+            info.context.registry, builder, input.screening_id
+        )
+        verdicts = closing.verdicts
+        return types.ClosedScreening(
+            id=input.screening_id,
+            complete=closing.complete,
+            answered=LogIndex(closing.answered),
+            candidate_count=LogIndex(closing.candidate_count),
+            verdicts=types.VerdictCounts(
+                clear=LogIndex(verdicts[Verdict.CLEAR]),
+                exclude=LogIndex(verdicts[Verdict.EXCLUDE]),
+                permit=LogIndex(verdicts[Verdict.PERMIT]),
+                unknown=LogIndex(verdicts[Verdict.UNKNOWN]),
+            ),
+            spaces=[
+                types.SpaceCounts(
+                    space=name,
+                    present=LogIndex(count),
+                    missing=LogIndex(closing.answered - count),
+                )
+                for name, count in closing.present.items()
+            ],
+            least_log_size=LogIndex(closing.least_log_size),
+            greatest_log_size=LogIndex(closing.greatest_log_size),
+        )

@@ -1,0 +1,80 @@
+"""The schema, its limits, and the HTTP view of it."""
+
+import json
+from collections.abc import Sequence
+
+import strawberry
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.extensions import MaskErrors
+from strawberry.schema.config import StrawberryConfig
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
+from strawberry.types import ExecutionContext
+
+from registry.api import masking, problems
+from registry.api.context import Context
+from registry.api.limits import EXTENSIONS
+from registry.api.mutations import Mutation
+from registry.api.queries import Query
+from registry.api.scalars import SCALARS
+from registry.services.running import Registry
+
+
+class Masking(MaskErrors):
+    """Every top-level error leaves in our words."""
+
+    def anonymise_error(self, error: GraphQLError) -> GraphQLError:
+        """See `api.masking`."""
+        return masking.outward(error)
+
+
+class RegistrySchema(strawberry.Schema):
+    """The schema; errors are noted without what was sent."""
+
+    def process_errors(
+        self,
+        errors: Sequence[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002 (Strawberry's signature)
+    ) -> None:
+        """Notes errors before they are masked."""
+        for error in errors:
+            masking.note(error)
+
+
+SCHEMA = RegistrySchema(
+    query=Query,
+    mutation=Mutation,
+    types=[problems.Problem, problems.RetriableProblem],
+    extensions=[Masking, *EXTENSIONS],
+    exception_handlers=problems.HANDLERS,
+    config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
+)
+
+
+class View(GraphQL[Context, None]):
+    """POST only, no batching, no websockets, no uploads."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(
+            SCHEMA,
+            graphql_ide="graphiql" if registry.settings.development else None,
+            allow_queries_via_get=False,
+            subscription_protocols=(GRAPHQL_SSE_PROTOCOL,),
+        )
+        self._registry = registry
+
+    async def get_context(
+        self,
+        request: Request | WebSocket,
+        response: Response | WebSocket,  # noqa: ARG002 (Strawberry's signature)
+    ) -> Context:
+        """The registry and the request."""
+        assert isinstance(request, Request)  # noqa: S101 (no websocket protocol is enabled)
+        return Context(self._registry, request)
+
+    def encode_json(self, data: object) -> bytes:
+        """Compact JSON."""
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()

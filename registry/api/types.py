@@ -1,0 +1,207 @@
+"""Everything the API answers with, apart from problems."""
+
+from enum import Enum
+
+import strawberry
+
+from consent_client.protocol.spaces import MAX_FINGERPRINTS, MAX_LIST_BYTES, MAX_SPACES, Kind
+from registry.api.scalars import Base64, LogIndex
+
+
+@strawberry.enum(description="What a data set is used for (CAWG training-mining).")
+class Use(Enum):
+    """The four uses; values are the protocol's numbers."""
+
+    DATA_MINING = 0
+    AI_INFERENCE = 1
+    AI_TRAINING = 2
+    AI_GENERATIVE_TRAINING = 3
+
+
+@strawberry.enum(
+    description="ACTIVE counts in screenings. Nothing returns to it: to change a statement, "
+    "register a new record and withdraw the old."
+)
+class RecordStatus(Enum):
+    """Where a record stands; values are the store's numbers."""
+
+    ACTIVE = 1
+    WITHDRAWN = 2
+    ERASED = 3
+    EXPIRED = 4
+
+
+strawberry.enum(Kind, name="SpaceKind", description="How fingerprints are compared.")
+
+
+@strawberry.type(description="A fingerprint space: one way of telling images apart.")
+class Space:
+    """A row of the space table."""
+
+    id: str
+    kind: Kind
+    dimension: int = strawberry.field(description="Bits, or numbers of a vector.")
+    bytes: int = strawberry.field(description="Bytes of one fingerprint.")
+    radius: int | None = strawberry.field(description="Binary: matches up to this many bits apart.")
+    threshold: float | None = strawberry.field(description="Float: matches from this cosine on.")
+    finds: str = strawberry.field(description="In words.")
+
+
+@strawberry.type(description="Every limit a client can run into.")
+class Limits:
+    """What the settings and the formats allow."""
+
+    body_bytes: int = strawberry.field(description="Largest request body.")
+    query_characters: int = strawberry.field(description="Longest query text; use variables.")
+    depth: int = strawberry.field(description="Deepest nesting of a query.")
+    aliases: int = strawberry.field(description="Most aliases in a query.")
+    root_fields: int = strawberry.field(description="Most fields at the top of an operation.")
+    block_images: int = strawberry.field(description="Most images in a block.")
+    candidates: LogIndex = strawberry.field(description="Most images in a screening.")
+    entries_page: int = strawberry.field(description="Most log entries in one answer.")
+    records: LogIndex = strawberry.field(description="Most active records.")
+    record_spaces: int = strawberry.field(
+        default=MAX_SPACES, description="Most spaces in a record."
+    )
+    space_fingerprints: int = strawberry.field(
+        default=MAX_FINGERPRINTS, description="Most fingerprints per space in a record."
+    )
+    list_bytes: int = strawberry.field(
+        default=MAX_LIST_BYTES, description="Longest list of fingerprints in a record."
+    )
+    registrations: str = strawberry.field(
+        description="Registrations, withdrawals and own-record reads per address."
+    )
+    challenges: str = strawberry.field(description="Challenges per address.")
+
+
+@strawberry.type(name="Registry", description="The registry itself.")
+class RegistryInfo:
+    """What a client needs to know before anything else."""
+
+    origin: str = strawberry.field(description="Its name in every signature.")
+    software: str = strawberry.field(description="Name and version of the server.")
+    ready: bool = strawberry.field(description="Whether screenings are answered.")
+    log_size: LogIndex = strawberry.field(description="Entries this process has replayed.")
+    verifier_key: str = strawberry.field(
+        description="C2SP verifier key of the note below. Pin it: it does not change."
+    )
+    sealing_keys: str = strawberry.field(description="The current sealing keys, a signed note.")
+    spaces: list[Space]
+    limits: Limits
+
+
+@strawberry.type(description="What to bring to `register`, or to sign for `record`.")
+class Challenge:
+    """Work and nonce for one record id."""
+
+    proof_of_work: str = strawberry.field(description="An altcha v2 challenge, as JSON.")
+    nonce: Base64 = strawberry.field(description="To sign when reading one's own record.")
+    expires_at: LogIndex = strawberry.field(description="Seconds since 1970, UTC.")
+
+
+@strawberry.type(description="The record is in the log and counts from now on.")
+class Registration:
+    """The answer to `register`; the same for the same request."""
+
+    record_id: Base64
+    register_index: LogIndex = strawberry.field(description="Its REGISTER entry.")
+    log_size: LogIndex
+    status: RecordStatus
+
+
+@strawberry.type(description="The record has ended and becomes unreadable.")
+class Withdrawal:
+    """The answer to `withdraw`; repeating it changes nothing."""
+
+    record_id: Base64
+    status: RecordStatus = strawberry.field(description="WITHDRAWN, or how it had ended before.")
+    register_index: LogIndex
+    terminal_index: LogIndex = strawberry.field(description="The entry that ended it.")
+    log_size: LogIndex
+
+
+@strawberry.type(description="A record as its owner sees it. Nobody else can ask for it.")
+class OwnRecord:
+    """The answer to `record`."""
+
+    record_id: Base64
+    status: RecordStatus
+    register_index: LogIndex
+    terminal_index: LogIndex | None
+    commitment: Base64
+    statement: Base64 | None = strawberry.field(description="Null once it is unreadable.")
+    image_digest: Base64 | None = strawberry.field(
+        description="F, the digest of the fingerprints. Null once it is unreadable."
+    )
+
+
+@strawberry.type(description="Log entries, without gaps.")
+class EntryBundle:
+    """A page of the log."""
+
+    start: LogIndex
+    count: int
+    log_size: LogIndex
+    data: Base64 = strawberry.field(
+        description="C2SP entry bundle: each entry after its length, two bytes big-endian."
+    )
+
+
+@strawberry.type(
+    description="A session for one data set and one use. A verdict is what unverified statements "
+    "say: PERMIT is not a licence."
+)
+class Screening:
+    """The answer to `openScreening`."""
+
+    id: Base64
+    use: Use
+    required_spaces: list[str]
+    candidate_count: LogIndex
+    log_size: LogIndex
+
+
+@strawberry.type(description="Verdicts for a block; the same for the same block.")
+class ScreenedBlock:
+    """The answer to `screen`."""
+
+    block: int
+    verdicts: Base64 = strawberry.field(
+        description="A byte per image: 0 CLEAR, 1 EXCLUDE, 2 PERMIT, 3 UNKNOWN (a required space "
+        "is missing). Never a score."
+    )
+    log_size: LogIndex = strawberry.field(description="The log size all of them hold for.")
+
+
+@strawberry.type(description="Images per verdict.")
+class VerdictCounts:
+    """Four counts."""
+
+    clear: LogIndex
+    exclude: LogIndex
+    permit: LogIndex
+    unknown: LogIndex
+
+
+@strawberry.type(description="Images with and without a fingerprint in one space.")
+class SpaceCounts:
+    """Two counts. How many matched in a space is not told: it would say why."""
+
+    space: str
+    present: LogIndex
+    missing: LogIndex
+
+
+@strawberry.type(description="The counts of a closed screening.")
+class ClosedScreening:
+    """The answer to `closeScreening`."""
+
+    id: Base64
+    complete: bool = strawberry.field(description="Whether every announced image was answered.")
+    answered: LogIndex
+    candidate_count: LogIndex
+    verdicts: VerdictCounts
+    spaces: list[SpaceCounts]
+    least_log_size: LogIndex
+    greatest_log_size: LogIndex

@@ -1,0 +1,286 @@
+"""The operator's commands: `consent-registry --help`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress
+
+from consent_client.protocol.log import EraseReason
+from registry.errors import RegistryError
+from registry.logs import configure
+from registry.services import operating
+from registry.services.clock import SystemClock
+from registry.settings import Settings
+from registry.vault.hardening import disable_core_dumps
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INCOMPLETE = 4
+
+# Granian's own log would add the client's address to every request.
+SERVER_LOG = False
+
+main = typer.Typer(
+    name="consent-registry",
+    no_args_is_help=True,
+    help="Run a consent registry. Settings are environment variables CONSENT_REGISTRY_*; with none "
+    "of them set, one process with SQLite and keys in files serves on 127.0.0.1:8400.",
+    pretty_exceptions_enable=False,  # a traceback with local variables would show secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+builder = typer.Typer(no_args_is_help=True, help="Organisations that may screen.")
+keys = typer.Typer(no_args_is_help=True, help="Key epochs and sealing keys.")
+main.add_typer(builder, name="builder")
+main.add_typer(keys, name="keys")
+
+out = Console()
+err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@main.command(epilog="Example: CONSENT_REGISTRY_PORT=8400 consent-registry serve")
+def serve(
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; each keeps its own indexes in memory.")
+    ] = 1,
+    *,
+    verbose: Annotated[bool, typer.Option(help="Log debugging events.")] = False,
+) -> None:
+    """Serve the API. The first start founds the registry: database, keys, origin."""
+    settings = _settings()
+    _start(verbose=verbose)
+    if settings.is_embedded:
+        err.print(
+            "[bold]Embedded default[/]: one machine, one disk. Keys lie in "
+            f"{settings.keyring_dir} beside the database: whoever copies this disk can read the "
+            "records. For production see docs/operating.md.",
+            highlight=False,
+        )
+    # Granian imports the application in its own processes; settings reach them as environment.
+    from granian import Granian  # noqa: PLC0415 (the other commands need no server)
+    from granian.constants import Interfaces, Loops  # noqa: PLC0415
+
+    Granian(
+        "registry.cli:application",
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        workers=workers,
+        log_enabled=SERVER_LOG,
+        log_access=False,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+    ).serve()
+
+
+def application() -> Any:
+    """What each of granian's processes serves."""
+    _start(verbose=False)
+    from registry.app import create_app  # noqa: PLC0415 (only servers need it)
+
+    return create_app()
+
+
+@main.command()
+def init() -> None:
+    """Found the registry without serving it: database, keys, origin. Repeating it is harmless."""
+    settings = _settings()
+    _start(verbose=False)
+    _run(operating.initialise(settings, SystemClock()))
+    out.print(f"The registry {settings.origin} is founded.", highlight=False)
+
+
+@main.command(epilog="Example: consent-registry erase 4711 --reason COURT_ORDER")
+def erase(
+    record_entry: Annotated[int, typer.Argument(min=0, help="Index of its REGISTER entry.")],
+    reason: Annotated[
+        str, typer.Option(help=f"One of {', '.join(reason.name for reason in EraseReason)}.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End a record by the operator's decision. The reason is public, in the log, for ever."""
+    try:
+        chosen = EraseReason[reason]
+    except KeyError:
+        raise typer.BadParameter(
+            f"{reason!r} is none of {', '.join(known.name for known in EraseReason)}",
+            param_hint="--reason",
+        ) from None
+    settings = _settings()
+    _start(verbose=False)
+    index = _run(operating.erase_record(settings, record_entry, chosen))
+    if as_json:
+        _print_json({"recordEntry": record_entry, "eraseEntry": index, "reason": chosen.name})
+    else:
+        out.print(
+            f"The record of entry {record_entry} is erased (entry {index}, {chosen.name}). Old "
+            "backups of it go dark after two key rotations: consent-registry keys rotate.",
+            highlight=False,
+        )
+
+
+@main.command()
+def schema(
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+) -> None:
+    """Print the GraphQL schema."""
+    from registry.api.schema import SCHEMA  # noqa: PLC0415 (only this command needs it)
+
+    text = SCHEMA.as_str().rstrip() + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text)
+
+
+@builder.command("add", epilog="Example: consent-registry builder add 'Example Lab' > token")
+def builder_add(
+    name: Annotated[str, typer.Argument(help="Shown to operators only.")],
+    items_per_day: Annotated[
+        int | None, typer.Option(min=1, help="Images per day; without it the default quota.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add a builder and print its token, once: only a hash of it is kept."""
+    settings = _settings()
+    _start(verbose=False)
+    token = _run(operating.add_builder(settings, SystemClock(), name, items_per_day))
+    if as_json:
+        _print_json({"name": name, "token": token})
+    else:
+        err.print("This token is shown once. Hand it over safely.")
+        sys.stdout.write(token + "\n")
+
+
+@builder.command("list")
+def builder_list(*, as_json: AsJson = False) -> None:
+    """List builders; tokens are not known."""
+    settings = _settings()
+    _start(verbose=False)
+    rows = _run(operating.list_builders(settings))
+    if as_json:
+        _print_json(
+            [
+                {
+                    "name": row.name,
+                    "revoked": row.revoked_day is not None,
+                    "itemsPerDay": row.daily_items,
+                }
+                for row in rows
+            ]
+        )
+        return
+    for row in rows:
+        quota = f"{row.daily_items} images a day" if row.daily_items else "default quota"
+        state = "revoked" if row.revoked_day is not None else quota
+        out.print(f"{row.name}: {state}", highlight=False, markup=False)
+
+
+@builder.command("revoke")
+def builder_revoke(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
+    """Revoke a builder's token at once. Its name can not be used again."""
+    settings = _settings()
+    _start(verbose=False)
+    _run(operating.revoke_builder(settings, SystemClock(), name))
+    out.print(f"The token of {name} is revoked.", highlight=False, markup=False)
+
+
+@keys.command("rotate", epilog="Example: consent-registry keys rotate --wait 120")
+def keys_rotate(
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for serving processes to follow.")
+    ] = 60.0,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a new key epoch, rewrap every live record's key, destroy the epoch before last.
+
+    Works while the registry serves. Interrupted anywhere, it is finished by running it again.
+    Whatever was withdrawn before the last rotation is unreadable afterwards, in old backups too.
+    """
+    settings = _settings()
+    _start(verbose=False)
+    with Progress(console=err, disable=not err.is_terminal or as_json) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+                if not err.is_terminal and not as_json:
+                    err.print(f"{what}: {total}", highlight=False)
+            bars.update(tasks[what], completed=done, total=total)
+
+        result = _run(operating.rotate_keys(settings, SystemClock(), wait, show))
+    if as_json:
+        _print_json(
+            {
+                "epoch": result.epoch,
+                "resumed": result.resumed,
+                "rewrapped": result.rewrapped,
+                "destroyed": list(result.destroyed),
+                "waitingFor": list(result.waiting_for),
+            }
+        )
+    else:
+        verb = "finished the interrupted rotation to" if result.resumed else "began"
+        destroyed = ", ".join(map(str, result.destroyed)) or "none"
+        out.print(
+            f"{verb.capitalize()} epoch {result.epoch}; {result.rewrapped} data keys rewrapped; "
+            f"epochs destroyed: {destroyed}.",
+            highlight=False,
+        )
+    if result.waiting_for:
+        err.print(
+            f"{len(result.waiting_for)} serving process(es) have not followed yet; older keys are "
+            "kept. Run this again.",
+            highlight=False,
+        )
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _start(*, verbose: bool) -> None:
+    configure(verbose=verbose)
+    disable_core_dumps()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            err.print(f"CONSENT_REGISTRY_{name}: {problem['msg']}", highlight=False, markup=False)
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def _run[T](work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except RegistryError as error:
+        _fail(str(error) or type(error).__name__)
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(message, style="red", highlight=False, markup=False)
+    raise typer.Exit(EXIT_ERROR) from None
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+if __name__ == "__main__":
+    main()

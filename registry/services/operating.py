@@ -1,0 +1,94 @@
+"""What the operator's commands do, each on a store of its own beside the serving processes."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from consent_client.protocol.log import EraseReason
+from registry.errors import ConfigurationError, InvalidInput
+from registry.services import builders as tokens
+from registry.services.clock import Clock, day_of
+from registry.services.founding import found
+from registry.services.rotation import Progress, Rotation, rotate
+from registry.services.withdrawal import erase
+from registry.settings import Settings
+from registry.store import builders, log_state
+from registry.store.engine import Store, open_store
+from registry.store.migrate import upgrade
+from registry.vault.key_store import FileKeyStore
+from registry.vault.keyring import Keyring
+
+
+async def initialise(settings: Settings, clock: Clock) -> None:
+    """Migrates the database and founds the registry; repeating it changes nothing.
+
+    Raises:
+        ConfigurationError: the database was founded under another origin.
+        StoreError, VaultError: the database or the key store can not be used.
+    """
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await upgrade(settings.database_url)
+    key_store = FileKeyStore(settings.keyring_dir)
+    async with _opened(settings) as store:
+        await found(store, key_store, Keyring(key_store), clock, settings.origin)
+
+
+async def erase_record(settings: Settings, register_index: int, reason: EraseReason) -> int:
+    """See `services.withdrawal.erase`."""
+    async with _founded(settings) as store:
+        return await erase(store, register_index, reason)
+
+
+async def rotate_keys(
+    settings: Settings, clock: Clock, patience_seconds: float, progress: Progress
+) -> Rotation:
+    """See `services.rotation.rotate`."""
+    async with _founded(settings) as store:
+        key_store = FileKeyStore(settings.keyring_dir)
+        return await rotate(store, key_store, clock, patience_seconds, progress)
+
+
+async def add_builder(settings: Settings, clock: Clock, name: str, daily_items: int | None) -> str:
+    """See `services.builders.add_builder`; founds the registry if it was not."""
+    await initialise(settings, clock)
+    async with _founded(settings) as store:
+        return await tokens.add_builder(store, clock, name, daily_items)
+
+
+async def list_builders(settings: Settings) -> list[builders.BuilderRow]:
+    """All builders, by name."""
+    async with _founded(settings) as store, store.read() as connection:
+        return await builders.all_builders(connection)
+
+
+async def revoke_builder(settings: Settings, clock: Clock, name: str) -> None:
+    """Revokes a builder's token.
+
+    Raises:
+        InvalidInput: there is no such builder.
+    """
+    async with _founded(settings) as store, store.write() as connection:
+        if not await builders.revoke(connection, name, day_of(clock)):
+            message = f"There is no builder named {name!r} with a valid token."
+            raise InvalidInput(message)
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Store]:
+    store = open_store(settings.database_url)
+    try:
+        yield store
+    finally:
+        await store.dispose()
+
+
+@contextlib.asynccontextmanager
+async def _founded(settings: Settings) -> AsyncIterator[Store]:
+    await upgrade(settings.database_url)
+    async with _opened(settings) as store:
+        async with store.read() as connection:
+            origin = await log_state.origin(connection)
+        if origin is None:
+            message = "This registry is not founded yet: run `consent-registry init` first."
+            raise ConfigurationError(message)
+        yield store

@@ -1,0 +1,84 @@
+"""A registration, checked cheapest first, then sealed away and logged.
+
+Limits and ceilings, proof of work, signature, seal, commitment, fingerprints: in this order, so
+that what costs the registry most is asked of those who have already paid. The sealed blob is
+opened, checked and forgotten; what is kept is encrypted under a data key of the record's own.
+"""
+
+from consent_client.errors import BadSignature, ProtocolError, WeakKey
+from consent_client.protocol.keys import verify
+from consent_client.protocol.records import RecordContent, RegistrationRequest, register_message
+from registry.errors import InvalidInput, RegistryFull, SealRejected, SignatureRejected
+from registry.services.clock import day_of
+from registry.services.running import Registry
+from registry.services.sequencing import Registering, Sequenced
+from registry.vault.envelope import encrypt_record, new_data_key
+
+
+def admit(registry: Registry, address: str) -> None:
+    """Looks whether a change from this address can be taken at all, before anything is parsed.
+
+    Raises:
+        RateLimited: this address asks too often.
+        Busy: the queue is full.
+    """
+    registry.registration_limit.admit(address)
+    registry.sequencer.admit()
+
+
+async def register(
+    registry: Registry, request: RegistrationRequest, proof_of_work: str
+) -> Sequenced:
+    """Registers a record, or finds that it is registered already.
+
+    Raises:
+        RegistryFull: the record ceiling is reached.
+        InvalidInput: the statement or the fingerprints do not follow FORMATS.
+        ProofOfWorkRejected, SignatureRejected, SealingKeyUnknown, SealingKeyExpired,
+        SealRejected: that check failed; nothing was stored.
+        Conflict: the record id is taken by other content.
+        Busy: nothing was written; send it again.
+    """
+    if registry.follower.state.active_records >= registry.settings.max_records:
+        message = "This registry holds as many records as its operator allows."
+        raise RegistryFull(message)
+    registry.challenges.check_work(proof_of_work, request.record_id)
+    _check_signature(registry.settings.origin, request)
+    content = await _open(registry, request)
+    data_key = new_data_key()
+    return await registry.sequencer.submit(
+        Registering(
+            record_id=request.record_id,
+            owner_public_key=request.owner_public_key,
+            commitment=request.commitment,
+            ciphertext=encrypt_record(data_key, request.record_id, content.encode()),
+            data_key=data_key,
+        )
+    )
+
+
+def _check_signature(origin: str, request: RegistrationRequest) -> None:
+    signed = register_message(origin, request.record_id, request.commitment)
+    try:
+        verify(request.owner_public_key, request.signature, signed)
+    except (BadSignature, WeakKey):
+        message = "The owner's signature does not verify."
+        raise SignatureRejected(message) from None
+
+
+async def _open(registry: Registry, request: RegistrationRequest) -> RecordContent:
+    plaintext = await registry.sealing.open(
+        request.sealing_key_id, request.sealed, request.record_id, request.owner_public_key
+    )
+    try:
+        content = RecordContent.decode(plaintext)
+    except ProtocolError as error:
+        message = f"The sealed record does not follow the format: {error}."
+        raise InvalidInput(message) from None
+    if content.commitment != request.commitment:
+        message = "The sealed record is not the one that was signed."
+        raise SealRejected(message)
+    if content.statement.expired(day_of(registry.clock)):
+        message = "The statement's last valid day has passed."
+        raise InvalidInput(message)
+    return content

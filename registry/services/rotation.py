@@ -1,0 +1,150 @@
+"""Key epochs: a new one, every live data key rewrapped, the one before last destroyed.
+
+What was withdrawn is in no new epoch, so destroying an epoch's key makes old backups of it
+unreadable: at the latest two rotations after the withdrawal.
+
+Rotation works while the registry serves and may be interrupted anywhere. What has to be done is
+read from the store each time: an epoch that was begun is finished before another begins.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.services.clock import Clock, day_of
+from registry.services.following import GONE_AFTER_SECONDS
+from registry.store import epochs, processes, records
+from registry.store.engine import Store
+from registry.vault.envelope import unwrap_data_key, wrap_data_key
+from registry.vault.key_store import KeyStore
+from registry.vault.keyring import Keyring
+
+# Rewrapping 500 keys holds the writers' lock for some 10 ms.
+REWRAP_BATCH = 500
+
+ACKNOWLEDGEMENT_POLL_SECONDS = 0.2
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did.
+
+    Attributes:
+        epoch: the newest epoch.
+        resumed: whether it finished one that had been interrupted, rather than beginning one.
+        rewrapped: data keys moved to the newest epoch.
+        destroyed: epochs whose key was destroyed.
+        waiting_for: processes that have not acknowledged the newest epoch yet; as long as there
+            are any, older epochs are kept, and rotation must be run again.
+    """
+
+    epoch: int
+    resumed: bool
+    rewrapped: int
+    destroyed: tuple[int, ...]
+    waiting_for: tuple[str, ...]
+
+
+async def rotate(
+    store: Store,
+    key_store: KeyStore,
+    clock: Clock,
+    patience_seconds: float,
+    progress: Progress,
+) -> Rotation:
+    """Rotates, or finishes the rotation that was interrupted.
+
+    Args:
+        store: where the wrapped keys are.
+        key_store: holds the keys that wrap them.
+        clock: for the day, and to tell live processes from gone ones.
+        patience_seconds: how long to wait for the other processes' acknowledgement.
+        progress: is told what is being done, how far it is, and of how many.
+
+    Raises:
+        StoreError, VaultError: it stops where it is; run it again.
+    """
+    keyring = Keyring(key_store)
+    epoch, resumed = await _begin(store, keyring, clock)
+    rewrapped = await _rewrap(store, keyring, epoch, progress)
+    waiting_for = await _acknowledged(store, clock, epoch, patience_seconds, progress)
+    destroyed: tuple[int, ...] = ()
+    if not waiting_for:
+        destroyed = await _destroy_older(store, key_store, clock, epoch)
+    await store.checkpoint_wal()
+    return Rotation(epoch, resumed, rewrapped, destroyed, waiting_for)
+
+
+async def _begin(store: Store, keyring: Keyring, clock: Clock) -> tuple[int, bool]:
+    async with store.write() as connection:
+        epoch = await epochs.current(connection)
+        live = await epochs.live(connection)
+        await asyncio.to_thread(keyring.load, live)
+        unfinished = await records.wrapped_below(connection, epoch, limit=1)
+        # An epoch older than the one before the newest should have been destroyed.
+        undestroyed = [row for row in live if row.epoch < epoch - 1]
+        if unfinished or undestroyed:
+            return epoch, True
+        begun = await asyncio.to_thread(keyring.new_epoch, epoch + 1, day_of(clock))
+        await epochs.insert(connection, begun)
+        await asyncio.to_thread(keyring.load, [*live, begun])
+    return epoch + 1, False
+
+
+async def _rewrap(store: Store, keyring: Keyring, epoch: int, progress: Progress) -> int:
+    async with store.read() as connection:
+        total = await records.count_wrapped_below(connection, epoch)
+    done = 0
+    kek = keyring.keks[epoch]
+    while True:
+        async with store.write() as connection:
+            rows = await records.wrapped_below(connection, epoch, limit=REWRAP_BATCH)
+            if not rows:
+                return done
+            rewrapped = [
+                (
+                    row.register_index,
+                    wrap_data_key(
+                        kek,
+                        epoch,
+                        row.record_id,
+                        unwrap_data_key(keyring.keks, row.record_id, row.wrapped),
+                    ),
+                )
+                for row in rows
+            ]
+            await records.rewrap(connection, epoch, rewrapped)
+        done += len(rows)
+        progress("rewrapping data keys", done, max(done, total))
+        await asyncio.sleep(0)  # let registrations have the writers' lock in between
+
+
+async def _acknowledged(
+    store: Store, clock: Clock, epoch: int, patience_seconds: float, progress: Progress
+) -> tuple[str, ...]:
+    deadline = clock.now() + patience_seconds
+    while True:
+        async with store.read() as connection:
+            live = await processes.live(connection, clock.now() - GONE_AFTER_SECONDS)
+        behind = tuple(sorted(row.process_id for row in live if row.epoch < epoch))
+        progress("waiting for processes", len(live) - len(behind), len(live))
+        if not behind or clock.now() >= deadline:
+            return behind
+        await asyncio.sleep(ACKNOWLEDGEMENT_POLL_SECONDS)
+
+
+async def _destroy_older(
+    store: Store, key_store: KeyStore, clock: Clock, epoch: int
+) -> tuple[int, ...]:
+    async with store.write() as connection:
+        if await records.wrapped_below(connection, epoch, limit=1):
+            return ()  # cannot be: writers wrap under the newest epoch, under this same lock
+        doomed = [row for row in await epochs.live(connection) if row.epoch < epoch - 1]
+        # The key first: a row that still names a destroyed key is finished by the next rotation,
+        # a key that no row names any more would live for ever.
+        for row in doomed:
+            await asyncio.to_thread(key_store.destroy, row.key_name)
+            await epochs.mark_destroyed(connection, row.epoch, day_of(clock))
+    return tuple(row.epoch for row in doomed)

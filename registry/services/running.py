@@ -1,0 +1,158 @@
+"""A registry while it runs: everything a request needs, opened and closed in one place."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from consent_client.protocol.notes import NoteSigner
+from registry.errors import CorruptRegistry, RegistryError
+from registry.matching.registry_index import MatchingIndex
+from registry.matching.threads import one_faiss_thread
+from registry.services.admission import AddressLimit, BuilderQuota
+from registry.services.challenges import Challenges
+from registry.services.clock import Clock
+from registry.services.days import sequence_day
+from registry.services.following import Follower
+from registry.services.founding import found
+from registry.services.sealing import Sealing
+from registry.services.sequencing import Sequencer
+from registry.services.shredding import shred_ended
+from registry.settings import Settings
+from registry.store.engine import Store, open_store
+from registry.store.migrate import upgrade
+from registry.vault.key_store import FileKeyStore
+from registry.vault.keyring import Keyring
+
+log = structlog.get_logger(__name__)
+
+# How often the calendar, the sealing keys and what is left to shred are looked at.
+CHORE_SECONDS = 5.0
+
+PROCESS_ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The parts of a running registry; requests are functions over it."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    keyring: Keyring
+    signer: NoteSigner
+    sealing: Sealing
+    challenges: Challenges
+    follower: Follower
+    sequencer: Sequencer
+    registration_limit: AddressLimit
+    challenge_limit: AddressLimit
+    builder_quota: BuilderQuota
+    matching_threads: ThreadPoolExecutor
+    block_secret: bytes
+
+    @property
+    def ready(self) -> bool:
+        """Whether screenings are answered."""
+        return self.follower.ready
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
+    """Opens a registry, founds it at its first start, and follows its log until the end.
+
+    The log is replayed in the background: requests before that hear `NotReady`.
+
+    Raises:
+        ConfigurationError: another origin than this database's.
+        StoreError, VaultError: the database or the key store can not be used.
+    """
+    if settings.is_embedded:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await upgrade(settings.database_url)
+    key_store = FileKeyStore(settings.keyring_dir)
+    keyring = Keyring(key_store)
+    store = open_store(settings.database_url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(store.dispose)
+        kept = await found(store, key_store, keyring, clock, settings.origin)
+        signer = NoteSigner(settings.origin, kept.note_signing)
+        sealing = Sealing(
+            store, key_store, settings.origin, signer, clock, settings.sealing_key_days
+        )
+        await sealing.refresh()
+        follower = Follower(
+            store,
+            keyring,
+            MatchingIndex(),
+            clock,
+            secrets.token_hex(PROCESS_ID_BYTES),
+            settings.follow_seconds,
+        )
+        sequencer = Sequencer(store, keyring, follower, settings.queue_size)
+        threads = stack.enter_context(
+            ThreadPoolExecutor(
+                settings.matching_threads or os.cpu_count(),
+                thread_name_prefix="matching",
+                initializer=one_faiss_thread,
+            )
+        )
+        registry = Registry(
+            settings=settings,
+            clock=clock,
+            store=store,
+            keyring=keyring,
+            signer=signer,
+            sealing=sealing,
+            challenges=Challenges(kept.challenges, settings.proof_of_work_digits, clock),
+            follower=follower,
+            sequencer=sequencer,
+            registration_limit=AddressLimit(settings.registration_limit),
+            challenge_limit=AddressLimit(settings.challenge_limit),
+            builder_quota=BuilderQuota(settings.builder_items_per_day),
+            matching_threads=threads,
+            block_secret=kept.block_digests,
+        )
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("following", follower.run()),
+                ("sequencing", sequencer.run()),
+                ("chores", _chores(registry)),
+            )
+        ]
+        stack.push_async_callback(_stop, tasks, follower)
+        yield registry
+
+
+async def _stop(tasks: list[asyncio.Task[None]], follower: Follower) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with contextlib.suppress(RegistryError):
+        await follower.leave()
+
+
+async def _chores(registry: Registry) -> None:
+    while True:
+        await _chore(
+            "calendar", lambda: sequence_day(registry.store, registry.follower, registry.clock)
+        )
+        await _chore("sealing keys", registry.sealing.refresh)
+        await _chore("shredding", lambda: shred_ended(registry.store))
+        await _chore("compaction", registry.follower.compact)
+        await asyncio.sleep(CHORE_SECONDS)
+
+
+async def _chore(name: str, work: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await work()
+    except CorruptRegistry:
+        pass  # the follower has said so, and the registry is not ready
+    except RegistryError as error:
+        log.warning("a chore was postponed", chore=name, code=error.code)

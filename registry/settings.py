@@ -1,0 +1,133 @@
+"""Configuration, read once at start from the environment and frozen.
+
+Every setting is an environment variable with the prefix `CONSENT_REGISTRY_`. With none of them
+set the embedded default is served: one process, SQLite, keys in files, everything below one
+folder. `docs/operating.md` lists them all with what each is for.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+
+from platformdirs import user_data_path
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SQLITE_SCHEME = "sqlite+aiosqlite:///"
+POSTGRESQL_SCHEME = "postgresql+asyncpg://"
+
+# A block of 10,000 images with three spaces is 11 MB of fingerprints, 15 MB as base64.
+DEFAULT_BODY_BYTES = 32 * 2**20
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an operator may set; immutable once read.
+
+    Raises:
+        pydantic.ValidationError: on a value out of its range; the message names the variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CONSENT_REGISTRY_", frozen=True, extra="ignore")
+
+    origin: str = Field(
+        default="localhost/consent-registry",
+        description="The registry's own name in signatures and log. Never changes once records "
+        "exist: owners' keys are derived from it.",
+        min_length=1,
+        max_length=255,
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("consent-registry"),
+        description="Folder of the embedded default's database.",
+    )
+    database_url: str = Field(
+        default="",
+        description=f"`{SQLITE_SCHEME}/path` or `{POSTGRESQL_SCHEME}user@host/name`; empty: "
+        "`registry.db` in the data folder.",
+        repr=False,
+    )
+    keyring_dir: Path = Field(
+        default=Path(),
+        description="Folder of the file key store; its own folder, never in a backup beside the "
+        "database. Empty: `keyring` in the data folder.",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8400, description="Port to listen on."
+    )
+    development: bool = Field(
+        default=False, description="Serve GraphiQL and introspection suggestions at /graphql."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed, "
+        'as a JSON list: `["10.0.0.0/8"]`. Without it all clients behind a proxy share one limit.',
+    )
+
+    max_body_bytes: Count = Field(
+        default=DEFAULT_BODY_BYTES, description="Largest request body, in bytes."
+    )
+    max_records: Count = Field(
+        default=1_000_000, description="Record ceiling: active records held at most."
+    )
+    queue_size: Count = Field(
+        default=1_000, description="Changes waiting to be written; beyond it clients hear `Busy`."
+    )
+    registration_limit: str = Field(
+        default="30/minute;300/hour",
+        description="Registrations, withdrawals and own-record reads per address, in the notation "
+        "of the `limits` library; several are separated by `;`.",
+    )
+    challenge_limit: str = Field(
+        default="120/minute", description="Challenges per address, same notation."
+    )
+    builder_items_per_day: Count = Field(
+        default=10_000_000,
+        description="Images a builder may screen per day unless its own quota says otherwise.",
+    )
+    proof_of_work_digits: Annotated[int, Field(ge=1, le=6)] = Field(
+        default=3,
+        description="Leading zero hex digits a registration's proof of work needs; each more "
+        "costs a client 16 times the work. 3 is about a second on a laptop.",
+    )
+    sealing_key_days: Count = Field(
+        default=90, description="Days a sealing key is accepted; a new one is issued at half-time."
+    )
+    follow_seconds: Annotated[float, Field(gt=0, le=5)] = Field(
+        default=0.25, description="How often the log is looked at for other processes' entries."
+    )
+    matching_threads: int = Field(
+        default=0, ge=0, description="Threads that match; 0: one per processor core."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network)
+        return networks
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url and not url.startswith((SQLITE_SCHEME, POSTGRESQL_SCHEME)):
+            message = f"must start with {SQLITE_SCHEME} or {POSTGRESQL_SCHEME}"
+            raise ValueError(message)
+        return url
+
+    @model_validator(mode="after")
+    def _below_the_data_folder(self) -> Self:
+        if not self.database_url:
+            url = f"{SQLITE_SCHEME}{(self.data_dir / 'registry.db').absolute()}"
+            object.__setattr__(self, "database_url", url)
+        if self.keyring_dir == Path():
+            object.__setattr__(self, "keyring_dir", self.data_dir / "keyring")
+        return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is SQLite: one machine, one disk."""
+        return self.database_url.startswith(SQLITE_SCHEME)
