@@ -13,7 +13,6 @@ and no path of one; the label is the file's name unless the person chose another
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from typing import Final
 from platformdirs import user_data_path
 
 from consent_client.errors import NoPhrase, ProtocolError, StateError, StateLocked
+from consent_client.locks import try_lock
 from consent_client.private_files import (
     FILE_MODE,
     create_private,
@@ -246,31 +246,10 @@ class State:
 
     def _wait_for(self, descriptor: int, path: Path) -> None:
         end = time.monotonic() + LOCK_SECONDS
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > end:
                 raise StateLocked(f"another client is using {self.folder}", str(path))
             time.sleep(_LOCK_PAUSE)
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _hash(origin: str) -> str:

@@ -111,7 +111,7 @@ class DelimitedSource:
                     if keep[number]:
                         writer.writerow(record)
                     number += 1
-        return Kept(len(self._paths), 0)
+        return Kept(int(keep.sum()), len(self._paths), 0)
 
     def _key(self, number: int, record: list[str]) -> str:
         if self._columns.key is None:

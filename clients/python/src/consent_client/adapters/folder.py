@@ -94,7 +94,7 @@ class FolderSource:
                     target.mkdir(parents=True, exist_ok=True)
                     self._take(part.path / name, target / name)
                     files += 1
-        return Kept(files, left_out)
+        return Kept(int(keep.sum()), files, left_out)
 
     def _take(self, source: Path, target: Path) -> None:
         if self._hardlink:
@@ -154,6 +154,18 @@ def _fates(folder: _Folder, keep: NDArray[np.bool_]) -> dict[str, bool]:
         if name not in fates and (stem := name.rpartition(".")[0]) in together:
             fates[name] = together[stem]
     return fates
+
+
+def pictures_below(folder: Path) -> Iterator[Path]:
+    """Every picture below a folder, links left aside.
+
+    Raises:
+        SourceError: a folder can not be read.
+    """
+    for path, _, names in _walk(folder, ""):
+        for name in names:
+            if is_image_name(name) and not (path / name).is_symlink():
+                yield path / name
 
 
 def holds_images(folder: Path) -> bool:

@@ -162,7 +162,7 @@ class ParquetSource:
             with self._parquet.ParquetWriter(target, schema) as writer:
                 for group in range(groups):
                     number = self._keep_group(writer, path, group, keep, number)
-        return Kept(len(self._paths), 0)
+        return Kept(int(keep.sum()), len(self._paths), 0)
 
     def _keep_group(
         self, writer: Any, path: Path, group: int, keep: NDArray[np.bool_], number: int

@@ -41,16 +41,21 @@ class Row:
     url: str | None = None
     trouble: ImageError | None = None
 
+    def __str__(self) -> str:
+        return self.key
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What was written.
 
     Attributes:
+        rows: candidates that were kept.
         files: files written.
         left_out: members or files that belong to no picture and were not taken along.
     """
 
+    rows: int
     files: int
     left_out: int
 

@@ -96,7 +96,7 @@ class TarSource:
 
     def keep(self, keep: NDArray[np.bool_], folder: Path) -> Kept:
         """See `Source`."""
-        number = left_out = 0
+        number = rows = left_out = 0
         for path, shard in self._shards():
             fates: dict[bytes, bool] = {}
             for _, member in _members(path):
@@ -111,9 +111,10 @@ class TarSource:
                     fate = fates.get(_sample(member.name))
                     left_out += fate is None
                     if fate:
+                        rows += is_image_name(member.name)
                         written.addfile(member, _content(tar, member))
                         _forget(written)
-        return Kept(len(self._paths), left_out)
+        return Kept(rows, len(self._paths), left_out)
 
     def _shards(self) -> Iterator[tuple[Path, str]]:
         yield from zip(self._paths, self._names, strict=True)

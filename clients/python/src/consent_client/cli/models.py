@@ -1,0 +1,31 @@
+"""Model files and missing models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from consent_client.cli.common import usage
+
+_MODELS: Final = {"sscd": "sscd-1", "sscd-1": "sscd-1"}
+
+WITHOUT_SSCD: Final = (
+    "sscd-1 is not installed: crops, bars, captions and screenshots of an image will mostly be "
+    "missed; the same file and light edits are still found. To install it: "
+    "pip install 'consent-client[sscd]', or name a model file with --model sscd=FILE."
+)
+
+
+def model_files(options: Sequence[str]) -> dict[str, Path]:
+    """Space id → file, from `--model sscd=FILE`."""
+    files = {}
+    for option in options:
+        name, _, file = option.partition("=")
+        if name not in _MODELS or not file:
+            usage(f"--model {option}: write sscd=FILE")
+        files[_MODELS[name]] = Path(file)
+    return files
+
+
+def computable_spaces(available: Sequence[str], files: dict[str, Path]) -> tuple[str, ...]:
+    """The spaces of pictures that can be computed here, ascending."""
+    return tuple(sorted({*available, *files}))

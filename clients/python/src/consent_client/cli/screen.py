@@ -1,0 +1,280 @@
+"""`consent screen`: leave out of a data set what people have kept out."""
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Final, Self
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from consent_client.adapters.columns import ColumnChoice
+from consent_client.adapters.opening import Form, Reading, open_source
+from consent_client.builder import Builder
+from consent_client.cli.common import (
+    EXIT_INCOMPLETE,
+    EXIT_MATCHES,
+    Common,
+    err,
+    fail,
+    may_pass,
+    print_json,
+    usage,
+    with_common,
+)
+from consent_client.cli.models import WITHOUT_SSCD, model_files
+from consent_client.cli.words import USES
+from consent_client.errors import (
+    BadStatement,
+    ConsentError,
+    ImageError,
+    MissingExtra,
+    OutputError,
+    StateError,
+)
+from consent_client.protocol.statements import Use
+from consent_client.screening.plan import Order
+from consent_client.screening.results import EXCLUSIONS_NAME, KEPT_NAME, Summary
+from consent_client.transport import Patience
+
+TOKEN_VARIABLE: Final = "CONSENT_TOKEN"  # noqa: S105 (the name of a variable)
+
+PATIENCE: Final = Patience(tries=8, throttled_seconds=26 * 3600.0)
+"""Runs of days outlive a restart of the registry, and wait for the next day's quota."""
+
+LINE_SECONDS: Final = 15.0
+"""Where there is no terminal, progress is a line as often as this."""
+
+_MAX_TOKEN_FILE = 4_096
+_SHOWN_TROUBLES = 20
+
+
+@with_common
+def screen(
+    common: Common,
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder of pictures; .tar (WebDataset), .parquet or .csv files, a folder or a "
+            "quoted pattern of them.",
+        ),
+    ],
+    dataset: Annotated[str, typer.Option(help="The data set's name; the registry sees it.")],
+    use: Annotated[str, typer.Option(help=f"What it is for: {USES}.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results, new or of the same run.")],
+    *,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACES",
+            help="Comma list (sha256,pdq-1,sscd-1,url-1): what was not checked in all of them is "
+            "UNKNOWN. Default: what can be computed here, but pdq-1 not beside sscd-1.",
+        ),
+    ] = None,
+    keep_unknown: Annotated[
+        bool, typer.Option("--keep-unknown", help="Keep what could not be checked.")
+    ] = False,
+    fail_on_match: Annotated[
+        bool, typer.Option("--fail-on-match", help="End with 3 where anything is excluded.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget an earlier run in --out and begin anew.")
+    ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help=f"File with the builder's token. Default: {TOKEN_VARIABLE} is used."),
+    ] = None,
+    form: Annotated[Form | None, typer.Option(help="What SOURCE is, if not told right.")] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Column with pictures (in CSV: base64).")
+    ] = None,
+    path_column: Annotated[str | None, typer.Option(help="Column with paths.")] = None,
+    url_column: Annotated[
+        str | None, typer.Option(help="Column with addresses. They are never fetched.")
+    ] = None,
+    key_column: Annotated[
+        str | None, typer.Option(help="Column with rows' names; :row for row numbers.")
+    ] = None,
+    path_root: Annotated[
+        Path | None, typer.Option(help="Folder that paths are below. Default: the table's.")
+    ] = None,
+    hardlink: Annotated[
+        bool, typer.Option("--hardlink", help="Keep a folder's files as hard links, not copies.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that fingerprint. Default: one per core.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="sscd=FILE", help="A model file of your own."),
+    ] = None,
+) -> None:
+    """Screen a data set and write the part of it that may be kept.
+
+    Fingerprints are computed here and asked about in blocks; pictures stay here. In --out come to
+    lie: kept/ in the form of SOURCE, exclusions.parquet (key, verdict, spaces, log_size) and
+    summary.json. EXCLUDE: somebody states that this use is not allowed. PERMIT: somebody states
+    that it is; statements are not verified, it is no licence. UNKNOWN could not be checked and is
+    dropped. Interrupted, the same command goes on where it was.
+    """
+    order = Order(
+        dataset=dataset,
+        use=_use(use),
+        required_spaces=_spaces(require),
+        keep_unknown=keep_unknown,
+        workers=workers,
+        model_files=model_files(model or []),
+    )
+    choice = ColumnChoice(image_column, path_column, url_column, key_column)
+    reading = Reading(form, choice, path_root, hardlink)
+    token = _token(token_file)
+    address = common.address()
+    try:
+        from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
+    except ImportError:
+        raise MissingExtra("this needs: pip install 'consent-client[screen]'", "screen") from None
+    _check_out(source, out)
+    opened = open_source(source, reading)
+    with (
+        Builder(
+            address,
+            token=token,
+            insecure_http=common.insecure_http,
+            patience=PATIENCE,
+            on_wait=common.on_wait,
+        ) as builder,
+        _Shown(common) as shown,
+    ):
+        try:
+            summary = screen_source(
+                builder,
+                opened,
+                order,
+                out,
+                restart=restart,
+                on_progress=lambda at: shown.progress(at.done, at.total, at.excluded),
+                on_trouble=shown.trouble,
+            )
+        except ConsentError as error:
+            if shown.asked and may_pass(error):
+                common.note("What was answered is kept: run the same command again to go on.")
+                fail(common, error, EXIT_INCOMPLETE)
+            raise
+    _report(common, summary, out, images=opened.has_images)
+    if fail_on_match and summary.excluded:
+        raise typer.Exit(EXIT_MATCHES)
+
+
+def _use(name: str) -> Use:
+    try:
+        return Use.from_cawg(name)
+    except BadStatement:
+        usage(f"--use is one of {USES}")
+
+
+def _spaces(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        usage("--require names at least one space")
+    return names
+
+
+def _token(file: Path | None) -> str:
+    """The builder's token, from a file or the environment; arguments would be seen by everyone."""
+    if file is None:
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        if not token:
+            usage(f"a builder's token is needed: --token-file FILE, or {TOKEN_VARIABLE}")
+        return token
+    try:
+        with file.open() as opened:
+            return opened.read(_MAX_TOKEN_FILE)
+    except (OSError, UnicodeDecodeError):
+        pass
+    raise StateError(f"the token file {file} can not be read", str(file))
+
+
+def _check_out(source: str, out: Path) -> None:
+    folder = Path(source)
+    if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+        raise OutputError(f"{out} lies inside the data set; name a folder outside of it")
+
+
+def _report(common: Common, summary: Summary, out: Path, *, images: bool) -> None:
+    if common.as_json:
+        print_json(
+            {
+                **summary.to_json(),
+                "kept": str(out / KEPT_NAME),
+                "exclusions": str(out / EXCLUSIONS_NAME),
+            }
+        )
+    else:
+        counts = summary.verdicts
+        fate = "kept all the same" if summary.unknown_kept else "dropped"
+        common.say(
+            f"{summary.candidates} screened for {summary.use} at {summary.registry}: "
+            f"{counts['exclude']} excluded, {counts['permit']} permitted, {counts['clear']} clear, "
+            f"{counts['unknown']} unknown ({fate}; {summary.unreadable} could not be read)."
+        )
+        common.say(
+            f"Checked in {', '.join(summary.spaces)}. {summary.kept_rows} kept in "
+            f"{out / KEPT_NAME}; the others are listed in {out / EXCLUSIONS_NAME}."
+        )
+        if summary.left_out_files:
+            common.say(f"{summary.left_out_files} files that belong to no picture were left out.")
+    if images and "sscd-1" not in summary.spaces:
+        common.note(WITHOUT_SSCD)
+
+
+class _Shown:
+    """Progress: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self.asked = False
+        self._troubles = 0
+        self._next_line = time.monotonic() + LINE_SECONDS
+        self._bar = Bar(
+            TextColumn("screening"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[excluded]} excluded"),
+            TimeRemainingColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None, excluded=0)
+
+    def progress(self, done: int, total: int, excluded: int) -> None:
+        """A block was answered."""
+        self.asked = True
+        self._bar.update(self._task, completed=done, total=total, excluded=excluded)
+        now = time.monotonic()
+        if not err.is_terminal and (now >= self._next_line or done == total):
+            self._next_line = now + LINE_SECONDS
+            self._common.note(f"screened {done} of {total}, {excluded} excluded")
+
+    def trouble(self, error: ImageError) -> None:
+        """A picture can not be read."""
+        self._troubles += 1
+        if self._troubles <= _SHOWN_TROUBLES:
+            self._common.note(f"unknown: {error}")
+        elif self._troubles == _SHOWN_TROUBLES + 1:
+            self._common.note("further unreadable pictures are only counted")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()

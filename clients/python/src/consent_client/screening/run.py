@@ -1,0 +1,299 @@
+"""A data set through a registry, block by block, resumed where it was interrupted."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from consent_client.adapters.parquet import arrow
+from consent_client.adapters.rows import Row, Source
+from consent_client.builder import BLOCK_ROWS, Builder, columns_of
+from consent_client.errors import (
+    BadUrl,
+    EmptySource,
+    ImageError,
+    OutputError,
+    RegistryProblem,
+    SourceChanged,
+    WrongAnswer,
+)
+from consent_client.fingerprints.batches import fingerprint_many
+from consent_client.fingerprints.images import available_spaces, load_models
+from consent_client.fingerprints.url import url_fingerprint
+from consent_client.locks import try_lock
+from consent_client.operations import RegistryInfo, Screening
+from consent_client.protocol.statements import Use
+from consent_client.screening.journal import JOURNAL_NAME, AnsweredBlock, Journal
+from consent_client.screening.plan import Order, Plan, choose_spaces
+from consent_client.screening.results import (
+    EXCLUSIONS_NAME,
+    KEPT_NAME,
+    SUMMARY_NAME,
+    Summary,
+    check_counts,
+    read_summary,
+    write_results,
+)
+
+WORK_NAME: Final = ".consent-screen"
+PLAN_NAME: Final = "plan.json"
+
+_URL = "url-1"
+_SSCD = "sscd-1"
+_ASK_ANEW: Final = frozenset({"CONFLICT", "UNKNOWN_SCREENING", "SCREENING_CLOSED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told after each block, and once at the start.
+
+    Attributes:
+        done: rows answered.
+        total: rows in all.
+        excluded: rows with EXCLUDE so far in this run.
+    """
+
+    done: int
+    total: int
+    excluded: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A row and its fingerprints."""
+
+    row: Row
+    fingerprints: Mapping[str, Sequence[bytes]] = field(repr=False)
+
+
+def screen_source(
+    builder: Builder,
+    source: Source,
+    order: Order,
+    out: Path,
+    *,
+    restart: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_trouble: Callable[[ImageError], None] = lambda _: None,
+) -> Summary:
+    """Screens a data set and writes what may be kept.
+
+    Interrupted anywhere, even killed, it goes on where it was when called again with the same
+    arguments; blocks that were answered are not asked again.
+
+    Args:
+        builder: connected to the registry.
+        source: the data set.
+        order: what is asked.
+        out: folder for results, empty or of an earlier run of the same order; made if missing.
+        restart: forget an earlier run.
+        on_progress: told after each block.
+        on_trouble: told of each picture that can not be read.
+
+    Returns:
+        What was written: `kept/`, `exclusions.parquet` and `summary.json` in `out`.
+
+    Raises:
+        SourceError: empty, damaged, hostile, or changed since the screening began.
+        OutputError: `out` can not be used. MissingExtra, MissingModel: something to install.
+        RegistryProblem, TransportError: the registry; call again to go on.
+    """
+    arrow()
+    info = builder.registry()
+    plan = _plan(source, order, info)
+    with _work_folder(out, restart=restart) as work:
+        _settle_plan(work, plan)
+        done = read_summary(out)
+        if done is not None and done.unknown_kept == order.keep_unknown:
+            return done
+        with Journal(work, plan) as journal:
+            _Run(builder, source, order, plan, journal, on_progress, on_trouble).ask()
+            _close(builder, plan, journal)
+            if source.survey() != (plan.candidates, plan.source):
+                raise SourceChanged("the data set changed while it was screened")
+            return write_results(source, plan, journal, out, work, keep_unknown=order.keep_unknown)
+
+
+def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
+    computable = available_spaces() if source.has_images else ()
+    if _SSCD in order.model_files and source.has_images:
+        computable = tuple(sorted({*computable, _SSCD}))
+    spaces, required = choose_spaces(source, computable, info.spaces, order.required_spaces)
+    count, digest = source.survey()
+    if count == 0:
+        raise EmptySource("there is no candidate in this data set")
+    return Plan(
+        source=digest,
+        origin=info.origin,
+        dataset=order.dataset,
+        use=order.use.cawg,
+        spaces=spaces,
+        required_spaces=required,
+        candidates=count,
+        block_rows=min(BLOCK_ROWS, info.limits.block_images),
+    )
+
+
+@contextmanager
+def _work_folder(out: Path, *, restart: bool) -> Iterator[Path]:
+    """The folder for what is not finished, locked against another run."""
+    work = out / WORK_NAME
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not work.is_dir() and any(out.iterdir()):
+            raise OutputError(f"{out} holds other things; name an empty or new folder")
+        work.mkdir(exist_ok=True)
+        lock = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise OutputError(f"{out} can not be used: {error.strerror}") from None
+    try:
+        if not try_lock(lock):
+            raise OutputError(f"another screening is writing to {out}")
+        if restart:
+            _forget(out, work)
+        yield work
+    finally:
+        os.close(lock)
+
+
+def _forget(out: Path, work: Path) -> None:
+    """Removes what an earlier run wrote, and nothing else."""
+    shutil.rmtree(out / KEPT_NAME, ignore_errors=True)
+    shutil.rmtree(work / KEPT_NAME, ignore_errors=True)
+    for path in (out / EXCLUSIONS_NAME, out / SUMMARY_NAME, work / PLAN_NAME, work / JOURNAL_NAME):
+        path.unlink(missing_ok=True)
+
+
+def _settle_plan(work: Path, plan: Plan) -> None:
+    path = work / PLAN_NAME
+    try:
+        if path.exists():
+            Plan.from_json(path.read_text(), str(path)).check_same(plan)
+            return
+        fresh = path.with_suffix(".new")
+        fresh.write_text(plan.to_json())
+        fresh.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} can not be used: {error.strerror}") from None
+
+
+def _close(builder: Builder, plan: Plan, journal: Journal) -> None:
+    for screening in journal.screenings:
+        closed = builder.close_screening(_session(plan, screening))
+        if not check_counts(journal, closed):
+            raise WrongAnswer("the registry's counts are not those of the answers it gave")
+
+
+def _session(plan: Plan, screening: str) -> Screening:
+    use = Use.from_cawg(plan.use)
+    return Screening(screening, use, plan.required_spaces, plan.candidates, 0)
+
+
+class _Run:
+    """One run over the blocks that are not answered yet."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        source: Source,
+        order: Order,
+        plan: Plan,
+        journal: Journal,
+        on_progress: Callable[[Progress], None],
+        on_trouble: Callable[[ImageError], None],
+    ) -> None:
+        self._builder = builder
+        self._source = source
+        self._order = order
+        self._plan = plan
+        self._journal = journal
+        self._on_progress = on_progress
+        self._on_trouble = on_trouble
+        self._excluded = 0
+
+    def ask(self) -> None:
+        """Asks about all blocks that are not in the journal."""
+        plan = self._plan
+        skip = np.zeros(plan.candidates, np.bool_)
+        for block in self._journal.blocks:
+            skip[block * plan.block_rows : (block + 1) * plan.block_rows] = True
+        self._tell()
+        if skip.all():
+            return
+        candidates = self._fingerprinted(self._source.rows(skip))
+        for block, part in groupby(candidates, lambda each: each.row.number // plan.block_rows):
+            self._ask_block(block, list(part))
+            self._tell()
+        if len(self._journal.blocks) != plan.blocks:
+            raise SourceChanged("the data set became shorter while it was screened")
+
+    def _tell(self) -> None:
+        done = self._journal.rows_answered()
+        self._on_progress(Progress(done, self._plan.candidates, self._excluded))
+
+    def _ask_block(self, block: int, candidates: list[_Candidate]) -> None:
+        if len(candidates) != self._plan.rows_in(block):
+            raise SourceChanged("the data set changed while it was screened")
+        columns = columns_of([each.fingerprints for each in candidates], self._plan.spaces)
+        if not self._journal.screenings:
+            self._open()
+        try:
+            answer = self._builder.screen_block(self._session(), block, columns)
+        except RegistryProblem as problem:
+            if problem.problem_code not in _ASK_ANEW:
+                raise
+            # Answered before a kill, and the model computes a little differently now; or the
+            # session was closed. The rest is asked in a session of its own.
+            self._open()
+            answer = self._builder.screen_block(self._session(), block, columns)
+        checked = np.zeros(len(candidates), np.uint8)
+        for k, column in enumerate(columns):
+            checked |= column.present.astype(np.uint8) << np.uint8(k)
+        screening = self._journal.screenings[-1]
+        self._journal.answered(
+            AnsweredBlock(screening, block, answer.log_size, answer.verdicts, checked)
+        )
+        self._excluded += answer.verdicts.count(1)
+
+    def _session(self) -> Screening:
+        return _session(self._plan, self._journal.screenings[-1])
+
+    def _open(self) -> None:
+        remaining = self._plan.candidates - self._journal.rows_answered()
+        opened = self._builder.open_screening(
+            self._plan.dataset, self._order.use, self._plan.required_spaces, remaining
+        )
+        self._journal.opened(opened.id)
+
+    def _fingerprinted(self, rows: Iterator[Row]) -> Iterator[_Candidate]:
+        spaces = [name for name in self._plan.spaces if name != _URL]
+        if not spaces:
+            for row in rows:
+                yield _Candidate(row, self._of_url(row))
+            return
+        models = load_models(spaces, self._order.model_files)
+        sources = (
+            (replace(row, image=None), b"" if row.image is None else row.image) for row in rows
+        )
+        for row, found in fingerprint_many(sources, spaces, self._order.workers, models=models):
+            trouble = row.trouble or (found if isinstance(found, ImageError) else None)
+            if trouble is not None:
+                self._on_trouble(trouble)
+            if trouble is not None or isinstance(found, ImageError):
+                yield _Candidate(row, self._of_url(row))
+            else:
+                yield _Candidate(row, {**found.fingerprints, **self._of_url(row)})
+
+    def _of_url(self, row: Row) -> dict[str, tuple[bytes, ...]]:
+        if row.url is None or _URL not in self._plan.spaces:
+            return {}
+        try:
+            return {_URL: (url_fingerprint(row.url),)}
+        except BadUrl:
+            return {}
