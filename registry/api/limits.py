@@ -3,7 +3,6 @@
 They do not see variables: bulk work is charged by item count, in the services.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
@@ -22,7 +21,6 @@ from strawberry.extensions import (
     MaxTokensLimiter,
     ParserCache,
     QueryDepthLimiter,
-    SchemaExtension,
     ValidationCache,
 )
 
@@ -38,17 +36,6 @@ MAX_ROOT_FIELDS = 5
 # the caches would fill with megabytes, and keep in memory what is to be forgotten.
 MAX_QUERY_CHARACTERS = 8_192
 CACHED_QUERIES = 128
-
-
-class MaxQueryCharacters(SchemaExtension):
-    """Refuses query texts that carry data."""
-
-    def on_operation(self) -> Iterator[None]:
-        """Looks at the length before parsing."""
-        if len(self.execution_context.query or "") > MAX_QUERY_CHARACTERS:
-            message = "The query text is too long; put data into variables."
-            raise GraphQLError(message)
-        yield
 
 
 class MaxRootFields(ValidationRule):
@@ -93,7 +80,6 @@ _RULES = [
 ]
 
 EXTENSIONS: list[Any] = [
-    MaxQueryCharacters,
     lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
     lambda: AddValidationRules(_RULES),
     lambda: ParserCache(maxsize=CACHED_QUERIES),

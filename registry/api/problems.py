@@ -122,8 +122,8 @@ _RAISED_AS: dict[type[Problem], tuple[type[Exception], ...]] = {
 }
 
 
-class _Handler(ExceptionHandler[Any, Any]):
-    """Turns one kind of refusal into the problem of the same name."""
+class _Handler:
+    """Turns one kind of refusal into the problem of the same name (an `ExceptionHandler`)."""
 
     def __init__(self, exceptions: tuple[type[Exception], ...], problem: type[Problem]) -> None:
         self.exception_type = exceptions
@@ -140,4 +140,6 @@ class _Handler(ExceptionHandler[Any, Any]):
         return self.error_type(code=self._code, message=str(exception))
 
 
-HANDLERS = [_Handler(exceptions, problem) for problem, exceptions in _RAISED_AS.items()]
+HANDLERS: list[ExceptionHandler[Any]] = [
+    _Handler(exceptions, problem) for problem, exceptions in _RAISED_AS.items()
+]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 import strawberry
+from cross_web import HTTPException
 from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from strawberry.types import ExecutionContext
 
 from registry.api import masking, problems
 from registry.api.context import Context
-from registry.api.limits import EXTENSIONS
+from registry.api.limits import EXTENSIONS, MAX_QUERY_CHARACTERS
 from registry.api.mutations import Mutation
 from registry.api.queries import Query
 from registry.api.scalars import SCALARS
@@ -74,6 +75,23 @@ class View(GraphQL[Context, None]):
         """The registry and the request."""
         assert isinstance(request, Request)  # noqa: S101 (no websocket protocol is enabled)
         return Context(self._registry, request)
+
+    def decode_json(self, data: str | bytes) -> object:
+        """One request object, whose query text does not carry data.
+
+        Raises:
+            HTTPException: 400 where it is not, 413 where it does.
+        """
+        try:
+            request = json.loads(data)
+        except (ValueError, RecursionError):
+            raise HTTPException(400, "The body is not JSON.") from None
+        if not isinstance(request, dict):
+            raise HTTPException(400, "The body is one JSON object; there is no batching.")
+        query = request.get("query")
+        if isinstance(query, str) and len(query) > MAX_QUERY_CHARACTERS:
+            raise HTTPException(413, "The query text is too long; put data into variables.")
+        return request
 
     def encode_json(self, data: object) -> bytes:
         """Compact JSON."""

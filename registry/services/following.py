@@ -37,9 +37,8 @@ log = structlog.get_logger(__name__)
 # Rows read, decrypted and indexed at a time: 16 MB of ciphertext, some 50 ms of work.
 PORTION = 2_000
 
-# How often a process says that it lives, and after how long without it it counts as gone.
+# How often a process says that it lives; rotation counts it as gone after six times without.
 HEARTBEAT_SECONDS = 5.0
-GONE_AFTER_SECONDS = 30.0
 
 # How long a question waits for the follower before it is answered with NotReady.
 PATIENCE_SECONDS = 5.0

@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from registry.services.clock import Clock, day_of
-from registry.services.following import GONE_AFTER_SECONDS
 from registry.store import epochs, processes, records
 from registry.store.engine import Store
 from registry.vault.envelope import unwrap_data_key, wrap_data_key
@@ -23,6 +24,10 @@ from registry.vault.keyring import Keyring
 REWRAP_BATCH = 500
 
 ACKNOWLEDGEMENT_POLL_SECONDS = 0.2
+
+# A process that was not heard of for so long counts as gone. Should it wake up after all, it can
+# not harm: what it writes is wrapped under the newest epoch, which it reads under the writers' lock.
+GONE_AFTER_SECONDS = 30.0
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,7 +72,7 @@ async def rotate(
         StoreError, VaultError: it stops where it is; run it again.
     """
     keyring = Keyring(key_store)
-    epoch, resumed = await _begin(store, keyring, clock)
+    epoch, resumed = await _begin(store, key_store, keyring, clock)
     rewrapped = await _rewrap(store, keyring, epoch, progress)
     waiting_for = await _acknowledged(store, clock, epoch, patience_seconds, progress)
     destroyed: tuple[int, ...] = ()
@@ -77,15 +82,17 @@ async def rotate(
     return Rotation(epoch, resumed, rewrapped, destroyed, waiting_for)
 
 
-async def _begin(store: Store, keyring: Keyring, clock: Clock) -> tuple[int, bool]:
+async def _begin(
+    store: Store, key_store: KeyStore, keyring: Keyring, clock: Clock
+) -> tuple[int, bool]:
     async with store.write() as connection:
         epoch = await epochs.current(connection)
         live = await epochs.live(connection)
         await asyncio.to_thread(keyring.load, live)
         unfinished = await records.wrapped_below(connection, epoch, limit=1)
         # An epoch older than the one before the newest should have been destroyed.
-        undestroyed = [row for row in live if row.epoch < epoch - 1]
-        if unfinished or undestroyed:
+        undestroyed = any(row.epoch < epoch - 1 for row in live)
+        if unfinished or undestroyed or await _leftover(connection, key_store):
             return epoch, True
         begun = await asyncio.to_thread(keyring.new_epoch, epoch + 1, day_of(clock))
         await epochs.insert(connection, begun)
@@ -141,10 +148,19 @@ async def _destroy_older(
     async with store.write() as connection:
         if await records.wrapped_below(connection, epoch, limit=1):
             return ()  # cannot be: writers wrap under the newest epoch, under this same lock
-        doomed = [row for row in await epochs.live(connection) if row.epoch < epoch - 1]
-        # The key first: a row that still names a destroyed key is finished by the next rotation,
-        # a key that no row names any more would live for ever.
-        for row in doomed:
-            await asyncio.to_thread(key_store.destroy, row.key_name)
-            await epochs.mark_destroyed(connection, row.epoch, day_of(clock))
-    return tuple(row.epoch for row in doomed)
+        for row in await epochs.live(connection):
+            if row.epoch < epoch - 1:
+                await epochs.mark_destroyed(connection, row.epoch, day_of(clock))
+    # The row first: no process ever meets a live epoch whose key is gone. What is left over when
+    # this is interrupted here is found by the next rotation.
+    async with store.read() as connection:
+        doomed = await _leftover(connection, key_store)
+    for _, name in doomed:
+        await asyncio.to_thread(key_store.destroy, name)
+    return tuple(number for number, _ in doomed)
+
+
+async def _leftover(connection: AsyncConnection, key_store: KeyStore) -> list[tuple[int, str]]:
+    """Epochs marked as destroyed whose key is still in the key store."""
+    names = await asyncio.to_thread(key_store.names)
+    return [(epoch, name) for epoch, name in await epochs.destroyed(connection) if name in names]

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consent_client.errors import Malformed, ProtocolError
 from consent_client.protocol.screening import Column, block_content
 from consent_client.protocol.spaces import SPACES, Kind
-from consent_client.protocol.statements import Use
+from consent_client.protocol.statements import Stance, Use
 from consent_client.protocol.verdicts import Verdict, combine_block
 from registry.errors import Conflict, InvalidInput, ScreeningClosed, UnknownScreening
 from registry.services.builders import Builder
@@ -239,20 +239,18 @@ async def match_block(
 
 
 def _match(state: State, screening: screenings.ScreeningRow, block: Block) -> npt.NDArray[np.uint8]:
-    hit_rows = [np.empty(0, dtype=np.int64)]
-    hit_stances = [np.empty(0, dtype=np.uint8)]
+    # What matched says, per image: many records may match one image, four stances are all there is.
+    said = np.zeros((block.count, len(Stance)), dtype=np.bool_)
     unknown = np.zeros(block.count, dtype=np.bool_)
     present = {column.space_id: column.present for column in block.columns}
     for name in screening.required_spaces:
         unknown |= ~present[name] if name in present else True
     for column in block.columns:
-        queries = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
-        query_rows, owners = state.index.search(column.space_id, queries)
-        hit_rows.append(column.rows[query_rows])
-        hit_stances.append(state.stances[owners, screening.use])
-    return combine_block(
-        block.count, np.concatenate(hit_rows), np.concatenate(hit_stances), unknown
-    )
+        vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
+        for hits, owners in state.index.portions(column.space_id, vectors):
+            said[column.rows[hits], state.stances[owners, screening.use]] = True
+    rows, stances = np.nonzero(said)
+    return combine_block(block.count, rows, stances.astype(np.uint8), unknown)
 
 
 _CLOSED = "This screening is closed; open a new one."

@@ -62,6 +62,16 @@ async def live(connection: AsyncConnection) -> list[EpochRow]:
     return [EpochRow(*row) for row in rows]
 
 
+async def destroyed(connection: AsyncConnection) -> list[tuple[int, str]]:
+    """Number and key name of the epochs that were destroyed, ascending."""
+    rows = await connection.execute(
+        select(EPOCH.c.epoch, EPOCH.c.key_name)
+        .where(EPOCH.c.wrapped.is_(None))
+        .order_by(EPOCH.c.epoch)
+    )
+    return [(row.epoch, row.key_name) for row in rows]
+
+
 async def insert(connection: AsyncConnection, new: NewEpoch) -> None:
     """Writes a new epoch.
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from consent_client.protocol.log import Register, Withdraw, decode_bundle, decode_entry
 
+from consent_client.protocol.log import Register, Withdraw, decode_bundle, decode_entry
 from tests.support.people import Person, Picture, solve, withdrawal_signature
 from tests.support.serving import Server
 

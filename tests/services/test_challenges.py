@@ -65,7 +65,11 @@ def test_a_client_can_not_make_its_own_work_easier(change):
             challenges(digits=2).check_work(payload, record)
 
 
-@given(st.one_of(st.text(max_size=200), st.binary(max_size=200).map(lambda b: base64.b64encode(b).decode())))
+@given(
+    st.one_of(
+        st.text(max_size=200), st.binary(max_size=200).map(lambda b: base64.b64encode(b).decode())
+    )
+)
 def test_any_payload_is_refused_by_the_one_error(payload):
     with pytest.raises(ProofOfWorkRejected):
         challenges().check_work(payload, RECORD)
@@ -73,12 +77,30 @@ def test_any_payload_is_refused_by_the_one_error(payload):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
-@given(st.sampled_from(["algorithm", "nonce", "salt", "cost", "keyLength", "keyPrefix", "data", "expiresAt", "keySignature", "memoryCost"]), json_values)
+@given(
+    st.sampled_from(
+        [
+            "algorithm",
+            "nonce",
+            "salt",
+            "cost",
+            "keyLength",
+            "keyPrefix",
+            "data",
+            "expiresAt",
+            "keySignature",
+            "memoryCost",
+        ]
+    ),
+    json_values,
+)
 def test_any_parameter_altered_to_anything_is_refused_by_the_one_error(name, value):
     payload = solve(challenges().issue(RECORD).proof_of_work)
     if json.loads(base64.b64decode(payload))["challenge"]["parameters"].get(name) == value:

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+
 from consent_client.protocol.records import RegistrationRequest, register_message
 from consent_client.protocol.sealing import Suite
 from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.verdicts import Verdict
-
 from registry.errors import (
     Busy,
     Conflict,
@@ -157,7 +157,7 @@ async def test_a_new_sealing_key_is_published_at_half_time_and_the_old_one_still
 async def test_a_private_sealing_key_is_destroyed_a_day_after_its_expiry(harness):
     names = harness.registry.sealing
     before = {key.key_name for key in names._keys.values()}
-    harness.clock.advance(days=harness.registry.settings.sealing_key_days + 1)
+    harness.clock.advance(days=harness.registry.settings.sealing_key_days)
     await harness.registry.sealing.refresh()
     kept = {path.name for path in harness.registry.settings.keyring_dir.iterdir()}
     assert any(any(name in file for file in kept) for name in before)

@@ -4,8 +4,8 @@ import asyncio
 import shutil
 
 import pytest
-from consent_client.protocol.verdicts import Verdict
 
+from consent_client.protocol.verdicts import Verdict
 from registry.errors import CorruptRegistry, RegistryError, VaultError
 from registry.matching.registry_index import MatchingIndex
 from registry.services import rotation
@@ -52,7 +52,7 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("step", ["rewrap", "acknowledge", "destroy", "mark"])
+@pytest.mark.parametrize("step", ["rewrap", "acknowledge", "destroy", "mark", "key"])
 async def test_an_interrupted_rotation_is_finished_by_the_next(
     harness, key_store, monkeypatch, step
 ):
@@ -73,6 +73,9 @@ async def test_an_interrupted_rotation_is_finished_by_the_next(
             raise Interrupted
         await rewrap(connection, epoch, rows)
 
+    def fail(*_args):
+        raise Interrupted
+
     rewrap = records.rewrap
     with monkeypatch.context() as patch:
         match step:
@@ -82,6 +85,8 @@ async def test_an_interrupted_rotation_is_finished_by_the_next(
                 patch.setattr(processes, "live", interrupt)
             case "destroy":
                 patch.setattr(rotation, "_destroy_older", interrupt)
+            case "key":
+                patch.setattr(FileKeyStore, "destroy", fail)
             case "mark":
                 patch.setattr(epochs, "mark_destroyed", interrupt)
         with pytest.raises(Interrupted):
@@ -153,9 +158,10 @@ async def readable(store, key_store, register_index):
     keyring = Keyring(key_store)
     async with store.read() as connection:
         keyring.load(await epochs.live(connection))
+        row = await records.by_register_index(connection, register_index)
         sealed = await records.sealed(connection, register_index)
-    data_key = unwrap_data_key(keyring.keks, sealed.record_id, sealed.wrapped)
-    return bool(decrypt_record(data_key, sealed.record_id, sealed.ciphertext))
+    data_key = unwrap_data_key(keyring.keks, row.record_id, sealed.wrapped)
+    return bool(decrypt_record(data_key, row.record_id, sealed.ciphertext))
 
 
 async def test_a_restored_backup_whose_keys_are_gone_is_not_served(

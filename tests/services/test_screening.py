@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+
 from consent_client.errors import Malformed
 from consent_client.protocol.screening import Column
 from consent_client.protocol.statements import Basis, Stance, Statement, Use
 from consent_client.protocol.verdicts import Verdict
-
 from registry.errors import (
     Conflict,
     InvalidInput,
@@ -195,9 +195,7 @@ async def test_vectors_that_are_no_unit_vectors_are_refused_and_nothing_is_store
     session = await opened(harness, builder)
     column = Column(space, columns([CAT])[0].present, data)
     with pytest.raises(InvalidInput):
-        await screening.screen(
-            harness.registry, builder, session, screening.Block(0, (column,))
-        )
+        await screening.screen(harness.registry, builder, session, screening.Block(0, (column,)))
     closing = await screening.close_screening(harness.registry, builder, session)
     assert closing.answered == 0
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
+
 from consent_client.protocol.log import EraseReason
 from consent_client.protocol.statements import Stance
 from consent_client.protocol.verdicts import Verdict
-
 from registry.errors import Conflict, InvalidInput, NotYours
 from registry.services.days import sequence_day
 from registry.services.own_record import ReadRequest, read_own_record
@@ -72,8 +72,16 @@ async def test_unknown_record_and_wrong_signature_get_one_answer(harness):
     stranger = harness.person.owner(harness.origin, 999)
     answers = []
     for public, commitment, signature in (
-        (stranger.public, request.commitment, withdrawal_signature(stranger, harness.origin, request.commitment)),
-        (owner.public, request.commitment, withdrawal_signature(stranger, harness.origin, request.commitment)),
+        (
+            stranger.public,
+            request.commitment,
+            withdrawal_signature(stranger, harness.origin, request.commitment),
+        ),
+        (
+            owner.public,
+            request.commitment,
+            withdrawal_signature(stranger, harness.origin, request.commitment),
+        ),
         (owner.public, bytes(32), withdrawal_signature(owner, harness.origin, bytes(32))),
         (b"\x01" + bytes(31), request.commitment, bytes(64)),
     ):
@@ -104,7 +112,7 @@ async def test_a_nonce_is_good_for_its_record_and_its_time_only(harness):
     other = harness.registry.challenges.issue(bytes(16)).nonce
     stale = harness.registry.challenges.issue(owner.record_id).nonce
     harness.clock.advance(seconds=601)
-    for nonce in (other, stale, b"", bytes(20), stale[:-1]):
+    for nonce in (other, stale, b"x", bytes(20), stale[:-1]):
         signature = owner.sign(read_message(harness.origin, owner.record_id, nonce))
         request = ReadRequest(owner.record_id, owner.public, nonce, signature)
         with pytest.raises(NotYours):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import altcha
 import numpy as np
+
 from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.keys import OwnerKey, derive_owner, new_phrase, seed_of
 from consent_client.protocol.notes import NoteVerifier

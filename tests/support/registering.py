@@ -8,7 +8,6 @@ from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.sealing import Suite
 from consent_client.protocol.statements import Statement, Use
 from consent_client.protocol.verdicts import Verdict
-
 from registry.services import builders, screening
 from registry.services.registration import register
 from registry.services.running import Registry
@@ -60,9 +59,7 @@ class Harness:
 
     async def withdraw(self, owner: OwnerKey, commitment: bytes) -> Sequenced:
         signature = withdrawal_signature(owner, self.origin, commitment)
-        return await withdraw(
-            self.registry, WithdrawalRequest(owner.public, commitment, signature)
-        )
+        return await withdraw(self.registry, WithdrawalRequest(owner.public, commitment, signature))
 
     async def builder(self, name: str = "Example Lab") -> builders.Builder:
         token = await builders.add_builder(self.registry.store, self.clock, name, None)
