@@ -127,3 +127,23 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     opened = open_store(store_url)
     yield opened
     await opened.dispose()
+
+
+@pytest.fixture(scope="module", params=DIALECTS)
+async def module_store(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Store]:
+    """A store that the tests of a module share, of each kind in turn; what they write stays."""
+    if request.param == SQLITE:
+        path = tmp_path_factory.mktemp("module") / "registry.db"
+        shutil.copy(migrated_sqlite, path)
+        opened = open_store(f"sqlite+aiosqlite:///{path}")
+        yield opened
+        await opened.dispose()
+        return
+    server: PostgresqlServer = request.getfixturevalue("postgresql_server")
+    name = server.create_migrated()
+    opened = open_store(server.url(name))
+    yield opened
+    await opened.dispose()
+    server.drop(name)

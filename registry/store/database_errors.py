@@ -1,7 +1,7 @@
 """The one place where errors of the databases become the registry's own.
 
 The texts of the originals are dropped, never quoted: PostgreSQL puts whole rows into the details
-of a broken constraint.
+of a broken constraint. Only the database's own code for what went wrong is kept.
 """
 
 import sqlite3
@@ -71,8 +71,16 @@ def unavailable() -> StoreUnavailable:
 
 def translate(error: SQLAlchemyError) -> StoreError:
     """The registry's error for one of SQLAlchemy; raise it `from None`."""
-    kind = _kind(error)
-    return kind(_TEXTS[kind])
+    kind, code = _kind(error), _code(error)
+    return kind(f"{_TEXTS[kind]} ({code})" if code else _TEXTS[kind])
+
+
+def _code(error: SQLAlchemyError) -> str | None:
+    """Such as SQLITE_BUSY or 55P03, or None."""
+    original = getattr(error, "orig", None)
+    sqlite_name: str | None = getattr(original, "sqlite_errorname", None)
+    sqlstate: str | None = getattr(original, "sqlstate", None)
+    return sqlite_name or sqlstate
 
 
 def _kind(error: SQLAlchemyError) -> type[StoreError]:

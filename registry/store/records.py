@@ -104,14 +104,19 @@ _WITH_TERMINAL = select(
     TERMINAL.c.entry_index,
 ).join_from(RECORD, TERMINAL, isouter=True)
 
-# Plain text: no result is converted on its way, the driver's own tuples come out.
+# Plain text: no result is converted on its way, the driver's own tuples come out. The range is
+# said of every table, since PostgreSQL does not carry it over an outer join and would read all of
+# a table for each portion.
 _REPLAY = text(
     'SELECT e."index", e.type, e.data, r.record_id, r.ciphertext, k.wrapped,'
     " t.entry_index, t.status"
     " FROM entry AS e"
     ' LEFT JOIN record AS r ON r.register_index = e."index"'
+    " AND r.register_index >= :start AND r.register_index < :stop"
     ' LEFT JOIN data_key AS k ON k.register_index = e."index"'
+    " AND k.register_index >= :start AND k.register_index < :stop"
     ' LEFT JOIN terminal AS t ON t.register_index = e."index"'
+    " AND t.register_index >= :start AND t.register_index < :stop"
     ' WHERE e."index" >= :start AND e."index" < :stop'
     ' ORDER BY e."index"'
 )

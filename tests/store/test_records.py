@@ -1,10 +1,12 @@
 import os
+from dataclasses import replace
 
 import pytest
 
 from registry.errors import StoreRefused
-from registry.store import entries, log_state, records
+from registry.store import entries, epochs, log_state, records
 from registry.store.engine import Store
+from registry.store.epochs import EpochRow
 from registry.store.tables import RecordStatus
 from tests.store.rows import REGISTER, WITHDRAW, end, entry, found, new_record, register
 
@@ -121,9 +123,6 @@ async def test_rewrapping_reaches_every_live_key_once(store: Store) -> None:
         new = await register(connection, 5)
         await end(connection, [3])
         await records.shred(connection, [3])
-        from registry.store import epochs
-        from registry.store.epochs import EpochRow
-
         await epochs.insert(connection, EpochRow(2, "epoch-2", os.urandom(64), 20_001))
     seen: dict[int, bytes] = {}
     async with store.write() as connection:
@@ -144,11 +143,14 @@ async def test_a_record_id_is_registered_once(store: Store) -> None:
     async with store.write() as connection:
         await found(connection)
         (record,) = await register(connection)
-    again = new_record(1)
-    with pytest.raises(StoreRefused):
+
+    async def register_again() -> None:
         async with store.write() as connection:
             await entries.append(connection, [entry(REGISTER)])
-            object.__setattr__(again, "record_id", record.record_id)
+            again = replace(new_record(1), record_id=record.record_id)
             await records.insert_many(connection, [again])
+
+    with pytest.raises(StoreRefused):
+        await register_again()
     async with store.read() as connection:
         assert await entries.log_size(connection) == 1
