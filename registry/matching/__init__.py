@@ -1,1 +1,1 @@
-"""Fixed-radius matching: plain vectors in, ids of records out. Nothing here touches a disk."""
+"""Which registered fingerprints lie near a given one: plain vectors in, ids out."""

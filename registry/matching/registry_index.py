@@ -1,87 +1,156 @@
-"""All spaces together: what a registry can find at one log size."""
+"""Everything that is registered and active, in all spaces, at one log size.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+Memory per record: an exact fingerprint takes 40 bytes (and 16 once it was searched), a `pdq-1` 40
+and an `sscd-1` 2,056, each with its owner.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consent_client.errors import BadFingerprint, UnknownSpace
 from consent_client.protocol.fingerprints import Fingerprints, decode_floats
 from consent_client.protocol.spaces import SPACES, Kind, Space
-from registry.matching.kernels import Pairs, Rows, kernel_of
+from registry.matching.binary import BinaryKernel
+from registry.matching.exact import ExactKernel
+from registry.matching.floats import FloatKernel
+from registry.matching.kernels import Hits, Kernel, Vectors
 from registry.matching.segments import SpaceView
+from registry.matching.space_index import SpaceIndex
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class IndexView:
-    """All spaces at one moment; never changes, safe from any thread."""
+    """What was active at one moment; immutable, for any number of threads.
 
-    spaces: Mapping[str, SpaceView]
+    Attributes:
+        spaces: space id → what lies in that space.
+    """
 
-    def search(self, space_id: str, queries: Rows) -> Pairs:
-        """Which queries match which records in one space.
+    spaces: Mapping[str, SpaceView] = field(repr=False)
+
+    def search(self, space_id: str, vectors: Vectors) -> Hits:
+        """All matches of some candidates in one space.
 
         Args:
-            space_id: of `SPACES`.
-            queries: uint8[q, bytes], or float32[q, dimension] of norm 1.
+            space_id: which.
+            vectors: uint8[n, bytes] of an exact or binary space, float32[n, dimension] of norm 1
+                of a float space.
 
         Returns:
-            Rows of `queries` and register indices, int64 both; pairs may repeat.
+            Two int64[h]: row numbers in `vectors`, and register indices; a pair may come more than
+            once, and memory is 16 bytes for each. Where many may match, use `portions`.
+
+        Raises:
+            UnknownSpace: no such space here.
+            ValueError: another type or shape, or not finite.
         """
-        return self.spaces[space_id].search(queries)
+        return self._space(space_id).search(vectors)
+
+    def portions(self, space_id: str, vectors: Vectors) -> Iterator[Hits]:
+        """As `search`, in portions of bounded size.
+
+        Raises:
+            UnknownSpace, ValueError: as `search`.
+        """
+        return self._space(space_id).portions(vectors)
+
+    def _space(self, space_id: str) -> SpaceView:
+        found = self.spaces.get(space_id)
+        if found is None:
+            raise UnknownSpace("no index of a fingerprint space with this id")
+        return found
 
 
 class MatchingIndex:
-    """The newest view, and the one writer that makes the next.
+    """The registered fingerprints of all spaces, changed by one thread while others search.
 
-    Memory per record with one sha256, eight pdq and two sscd fingerprints: 48 + 320 + 4,112 bytes.
+    Args:
+        spaces: which, by id.
     """
 
-    def __init__(self) -> None:
-        self._view = IndexView({space.id: SpaceView(kernel_of(space)) for space in SPACES.values()})
+    def __init__(self, spaces: Mapping[str, Space] = SPACES) -> None:
+        self._spaces = spaces
+        self._indexes = {name: SpaceIndex(_kernel(space)) for name, space in spaces.items()}
+        self._view = self._look()
 
     @property
     def view(self) -> IndexView:
-        """The newest view."""
+        """What is active now."""
         return self._view
 
-    def apply(self, added: Sequence[tuple[int, Fingerprints]], removed: Iterable[int]) -> IndexView:
-        """Adds and removes records; one caller at a time.
+    def apply(self, added: Sequence[tuple[int, Fingerprints]], removed: Sequence[int]) -> IndexView:
+        """Adds records, then removes some.
 
         Args:
-            added: register index and fingerprints of each new record.
-            removed: register indices of records that have ended.
+            added: register index and fingerprints of each, in the order of the log.
+            removed: register indices; one that is not here is passed over.
 
         Returns:
-            The new view.
+            The new view, all spaces changed; earlier views stay as they are.
 
         Raises:
-            BadFingerprint: a vector that is no unit vector; nothing was changed.
+            ProtocolError: fingerprints that do not follow FORMATS.
+            ValueError: register indices do not ascend from call to call.
+            In both cases nothing was changed.
         """
-        gone = np.fromiter(removed, np.int64)
-        spaces = {}
-        for space in SPACES.values():
-            owners, rows = _rows(space, added)
-            spaces[space.id] = self._view.spaces[space.id].apply(owners, rows, gone)
-        self._view = IndexView(spaces)
+        new = {}
+        for name, index in self._indexes.items():
+            owners, vectors = _column(self._spaces[name], added)
+            new[name] = owners, index.rows(owners, vectors)
+        gone = np.array(removed, np.int64)
+        for name, (owners, rows) in new.items():
+            self._indexes[name].apply(owners, rows, gone)
+        self._view = self._look()
         return self._view
 
     def compact(self) -> IndexView:
-        """Lets the rows of removed records leave memory; one caller at a time."""
-        self._view = IndexView({name: view.compact() for name, view in self._view.spaces.items()})
+        """Lets removed fingerprints leave memory, once earlier views are dropped.
+
+        Returns:
+            The new view, with the same answers. Costs nothing where nothing was removed, else the
+            copying of every segment with something removed, 128 MiB at most for each.
+        """
+        for index in self._indexes.values():
+            index.compact()
+        self._view = self._look()
         return self._view
 
+    def _look(self) -> IndexView:
+        return IndexView(
+            MappingProxyType({name: index.view for name, index in self._indexes.items()})
+        )
 
-def _rows(
-    space: Space, records: Sequence[tuple[int, Fingerprints]]
-) -> tuple[NDArray[np.int64], Rows]:
+
+def _kernel(space: Space) -> Kernel:
+    match space:
+        case Space(kind=Kind.EXACT, size=size):
+            return ExactKernel(size)
+        case Space(kind=Kind.BINARY, size=size, radius=int(radius)):
+            return BinaryKernel(size, radius)
+        case Space(kind=Kind.FLOAT, dimension=dimension, threshold=float(threshold)):
+            return FloatKernel(dimension, threshold)
+    raise ValueError(f"the space {space.id} does not say what matches")
+
+
+def _column(
+    space: Space, added: Sequence[tuple[int, Fingerprints]]
+) -> tuple[NDArray[np.int64], Vectors]:
+    """Owners and vectors of all fingerprints in one space."""
+    values: list[bytes] = []
     owners: list[int] = []
-    data: list[bytes] = []
-    for register_index, fingerprints in records:
-        own = fingerprints.get(space.id, ())
-        owners += [register_index] * len(own)
-        data += own
-    joined = b"".join(data)
+    for register_index, fingerprints in added:
+        of_record = fingerprints.get(space.id, ())
+        values += of_record
+        owners += [register_index] * len(of_record)
+    if any(len(value) != space.size for value in values):
+        raise BadFingerprint("a fingerprint of the wrong size for its space")
+    data = b"".join(values)
     if space.kind is Kind.FLOAT:
-        return np.array(owners, np.int64), decode_floats(joined, space)
-    return np.array(owners, np.int64), np.frombuffer(joined, np.uint8).reshape(-1, space.size)
+        vectors: Vectors = decode_floats(data, space)
+    else:
+        vectors = np.frombuffer(data, np.uint8).reshape(-1, space.size)
+    return np.array(owners, np.int64), vectors

@@ -1,125 +1,96 @@
-"""One space's rows as immutable segments: readers hold a view, one writer makes the next.
+"""Runs of registered fingerprints that never change under a reader, and views made of them."""
 
-A `SpaceView` never changes, so a block is answered for exactly one state of the registry without a
-lock, however long it takes. The writer adds a segment per change and merges small ones, so that
-there are few; a removed row is masked in a copy of its segment's mask, and leaves memory when
-`compact` rewrites the segment without it (and the last view that had it is dropped).
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Kernel, Pairs, Rows
-
-SEGMENT_ROWS: Final = 65_536
-"""Greatest segment: 128 MB of 512 float32; rewriting one takes some tens of milliseconds."""
-
-MERGE_FACTOR: Final = 4
-"""A segment is merged with its older neighbour unless that is more than this many times larger."""
+from registry.matching.kernels import Hits, Kernel, Table, Vectors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Segment:
-    """Rows that are never changed.
+    """Rows and whose they are; immutable.
 
     Attributes:
-        built: what the kernel searches.
-        owners: int64[n], whose each row is.
-        alive: bool[n], or None where all rows are.
+        rows: kernel.dtype[n, kernel.width].
+        owners: int64[n], ascending.
+        table: the rows, searchable.
+        alive: bool[n], or None where no row was removed.
     """
 
-    built: Any
-    owners: NDArray[np.int64]
-    alive: NDArray[np.bool_] | None = None
+    rows: Vectors = field(repr=False)
+    owners: NDArray[np.int64] = field(repr=False)
+    table: Table = field(repr=False)
+    alive: NDArray[np.bool_] | None = field(default=None, repr=False)
 
-    @property
-    def dead(self) -> int:
-        """Rows that were removed and are still there."""
-        return 0 if self.alive is None else int(len(self.alive) - np.count_nonzero(self.alive))
+    @cached_property
+    def live(self) -> int:
+        """Rows that were not removed."""
+        return len(self.owners) if self.alive is None else int(np.count_nonzero(self.alive))
 
     def without(self, owners: NDArray[np.int64]) -> "Segment":
-        """The same rows, those of these owners masked."""
-        hit = np.isin(self.owners, owners)
-        if not hit.any():
+        """This segment less the rows of these owners; itself where it has none of them."""
+        removed = np.isin(self.owners, owners)
+        if self.alive is not None:
+            removed &= self.alive
+        if not removed.any():
             return self
-        alive = ~hit if self.alive is None else self.alive & ~hit
-        return replace(self, alive=alive)
+        return replace(self, alive=~removed if self.alive is None else self.alive & ~removed)
+
+    def portions(self, queries: Vectors) -> Iterator[Hits]:
+        """Query numbers and owners, as `Table.portions`."""
+        for query_numbers, row_numbers in self.table.portions(queries):
+            if self.alive is None:
+                yield query_numbers, self.owners[row_numbers]
+            else:
+                alive = self.alive[row_numbers]
+                yield query_numbers[alive], self.owners[row_numbers[alive]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpaceView:
-    """A space's rows at one moment; safe to search from any thread."""
+    """What the index of a space held at one moment; immutable, for any number of threads.
 
-    kernel: Kernel
-    segments: tuple[Segment, ...] = ()
+    Attributes:
+        kernel: how its fingerprints are compared.
+        segments: whose owners ascend from one to the next, too.
+    """
 
-    def __len__(self) -> int:
-        return sum(len(segment.owners) - segment.dead for segment in self.segments)
+    kernel: Kernel = field(repr=False)
+    segments: Sequence[Segment] = ()
 
-    def search(self, queries: Rows) -> Pairs:
-        """Which queries match whom.
+    @property
+    def live(self) -> int:
+        """Rows that were not removed."""
+        return sum(segment.live for segment in self.segments)
 
-        Args:
-            queries: uint8[q, bytes], or float32[q, dimension] of norm 1.
-
-        Returns:
-            Rows of `queries` and owners, int64 both; a pair as often as the owner's rows match.
-        """
-        prepared = self.kernel.prepare(queries)
-        found, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for segment in self.segments:
-            pairs, rows = self.kernel.search(segment.built, prepared)
-            if segment.alive is not None:
-                alive = segment.alive[rows]
-                pairs, rows = pairs[alive], rows[alive]
-            found.append(pairs)
-            owners.append(segment.owners[rows])
-        return np.concatenate(found), np.concatenate(owners)
-
-    def apply(
-        self, owners: NDArray[np.int64], fingerprints: Rows, removed: NDArray[np.int64]
-    ) -> "SpaceView":
-        """The view after some rows came and others went; this one stays as it is.
+    def portions(self, vectors: Vectors) -> Iterator[Hits]:
+        """All matches, in portions of bounded size.
 
         Args:
-            owners: int64[n], whose the new rows are.
-            fingerprints: the new rows, not prepared.
-            removed: int64[m], whose rows go; new rows are not meant.
+            vectors: the candidates' fingerprints, as `Kernel.rows` takes them.
+
+        Yields:
+            Row numbers in `vectors`, and owners: int64[h] each. An owner of several rows may come
+            several times for one candidate.
+
+        Raises:
+            ValueError: as `Kernel.rows`.
         """
-        segments = self.segments
-        if len(removed):
-            segments = tuple(segment.without(removed) for segment in segments)
-        if len(owners):
-            rows = self.kernel.prepare(fingerprints)
-            for start in range(0, len(owners), SEGMENT_ROWS):
-                part = slice(start, start + SEGMENT_ROWS)
-                new = Segment(self.kernel.build(rows[part]), owners[part].copy())
-                segments = self._merged((*segments, new))
-        return replace(self, segments=segments)
+        queries = self.kernel.rows(vectors)
+        if len(queries):
+            for segment in self.segments:
+                yield from segment.portions(queries)
 
-    def compact(self) -> "SpaceView":
-        """The view without any masked row."""
-        kept = (self._joined([segment]) if segment.dead else segment for segment in self.segments)
-        return replace(self, segments=tuple(segment for segment in kept if len(segment.owners)))
+    def search(self, vectors: Vectors) -> Hits:
+        """All matches at once: `portions` put together, 16 bytes for each.
 
-    def _merged(self, segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-        merged = list(segments)
-        while len(merged) > 1:
-            older, newer = merged[-2:]
-            total = len(older.owners) + len(newer.owners)
-            if total > SEGMENT_ROWS or len(older.owners) > MERGE_FACTOR * len(newer.owners):
-                break
-            merged[-2:] = [self._joined([older, newer])]
-        return tuple(merged)
-
-    def _joined(self, segments: Sequence[Segment]) -> Segment:
-        rows, owners = [], []
-        for segment in segments:
-            alive = slice(None) if segment.alive is None else segment.alive
-            rows.append(self.kernel.rows(segment.built)[alive])
-            owners.append(segment.owners[alive])
-        return Segment(self.kernel.build(np.concatenate(rows)), np.concatenate(owners))
+        Raises:
+            ValueError: as `Kernel.rows`.
+        """
+        none = np.empty(0, np.int64)
+        hits = [(none, none), *self.portions(vectors)]
+        return np.concatenate([row for row, _ in hits]), np.concatenate([own for _, own in hits])

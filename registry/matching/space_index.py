@@ -1,0 +1,167 @@
+"""The registered fingerprints of one space, changed by one thread while others search.
+
+Fingerprints lie in segments. The last one is open: new rows are written behind those that views
+already see, so adding copies nothing. Removing copies a mask, a byte per row. Removed rows stay in
+memory until `compact` writes their segment anew and the last view of the old one is dropped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from registry.matching.kernels import Kernel, Vectors
+from registry.matching.segments import Segment, SpaceView
+
+SEGMENT_ROWS: Final = 65_536
+"""Most rows in a segment: 128 MiB of 512 float32, which removing one row copies once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Buffer:
+    """Where an open segment's rows are written; never touched memory costs nothing."""
+
+    rows: Vectors = field(repr=False)
+    owners: NDArray[np.int64] = field(repr=False)
+
+    @classmethod
+    def empty(cls, kernel: Kernel, size: int) -> "_Buffer":
+        """Room for `size` rows."""
+        return cls(np.empty((size, kernel.width), kernel.dtype), np.empty(size, np.int64))
+
+
+class SpaceIndex:
+    """The fingerprints of one space.
+
+    Args:
+        kernel: how they are compared.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._view = SpaceView(kernel)
+        self._buffer: _Buffer | None = None  # of the view's last segment, where that is open
+        self._greatest_owner = -1
+
+    @property
+    def view(self) -> SpaceView:
+        """What it holds now."""
+        return self._view
+
+    def rows(self, owners: NDArray[np.int64], vectors: Vectors) -> Vectors:
+        """Checks what is to be added and turns it into rows for `apply`.
+
+        Args:
+            owners: int64[n], whose the vectors are: above all before, ascending, repeats allowed.
+            vectors: their fingerprints, as `Kernel.rows` takes them.
+
+        Raises:
+            ValueError: owners out of order or not one per vector, or as `Kernel.rows`.
+        """
+        rows = self._kernel.rows(vectors)
+        if owners.dtype != np.int64 or owners.shape != (len(rows),):
+            raise ValueError("owners must be int64[n], one for each fingerprint")
+        if len(owners) and (owners[0] <= self._greatest_owner or (np.diff(owners) < 0).any()):
+            raise ValueError("owners must ascend: the log adds records in the order of its indices")
+        return rows
+
+    def apply(
+        self, owners: NDArray[np.int64], rows: Vectors, removed: NDArray[np.int64]
+    ) -> SpaceView:
+        """Adds rows, then removes owners.
+
+        Args:
+            owners: int64[n], whose the rows are.
+            rows: from the method `rows`, for these owners.
+            removed: int64[m], whose rows to remove; who has none is passed over.
+
+        Returns:
+            The new view; earlier ones stay as they are.
+        """
+        segments, buffer = self._appended(owners, rows)
+        if removed.size:
+            segments = [segment.without(removed) for segment in segments]
+        if owners.size:
+            self._greatest_owner = int(owners[-1])
+        self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
+        return self._view
+
+    def compact(self) -> SpaceView:
+        """Writes segments that hold removed rows anew without them, and joins small neighbours.
+
+        Returns:
+            The new view, with the same answers.
+        """
+        groups: list[list[Segment]] = []
+        for segment in self._view.segments:
+            if groups and sum(part.live for part in (*groups[-1], segment)) <= SEGMENT_ROWS:
+                groups[-1].append(segment)
+            elif segment.live:
+                groups.append([segment])
+        segments = [self._rewritten(group) for group in groups[:-1]]
+        buffer = self._buffer
+        if groups and _untouched(groups[-1]):
+            segments += groups[-1]
+        elif groups:
+            buffer = _Buffer.empty(
+                self._kernel, SEGMENT_ROWS
+            )  # stays open: what comes next is written behind
+            segments.append(self._gathered(groups[-1], buffer))
+        else:
+            buffer = None
+        self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
+        return self._view
+
+    def _appended(
+        self, owners: NDArray[np.int64], rows: Vectors
+    ) -> tuple[list[Segment], _Buffer | None]:
+        segments, buffer = list(self._view.segments), self._buffer
+        start = 0
+        while start < len(owners):
+            if buffer is None or len(segments[-1].owners) == SEGMENT_ROWS:
+                buffer = _Buffer.empty(self._kernel, SEGMENT_ROWS)
+                segments.append(self._segment(buffer, 0, None))
+            last = segments.pop()
+            used = len(last.owners)
+            stop = start + min(len(owners) - start, SEGMENT_ROWS - used)
+            filled = used + stop - start
+            buffer.rows[used:filled] = rows[start:stop]  # no view looks there yet
+            buffer.owners[used:filled] = owners[start:stop]
+            alive = last.alive
+            if alive is not None:
+                alive = np.concatenate([alive, np.ones(stop - start, np.bool_)])
+            segments.append(self._segment(buffer, filled, alive))
+            start = stop
+        return segments, buffer
+
+    def _rewritten(self, group: Sequence[Segment]) -> Segment:
+        if _untouched(group):
+            return group[0]
+        size = sum(part.live for part in group)
+        return self._gathered(group, _Buffer.empty(self._kernel, size))
+
+    def _gathered(self, group: Sequence[Segment], buffer: _Buffer) -> Segment:
+        used = 0
+        for part in group:
+            filled = used + part.live
+            if part.alive is None:
+                buffer.rows[used:filled] = part.rows
+                buffer.owners[used:filled] = part.owners
+            else:
+                np.compress(part.alive, part.rows, axis=0, out=buffer.rows[used:filled])
+                np.compress(part.alive, part.owners, out=buffer.owners[used:filled])
+            used = filled
+        return self._segment(buffer, used, None)
+
+    def _segment(self, buffer: _Buffer, filled: int, alive: NDArray[np.bool_] | None) -> Segment:
+        rows, owners = buffer.rows[:filled], buffer.owners[:filled]
+        rows.setflags(write=False)
+        owners.setflags(write=False)
+        return Segment(rows, owners, self._kernel.table(rows), alive)
+
+
+def _untouched(group: Sequence[Segment]) -> bool:
+    """Whether there is nothing to rewrite: one segment, nothing removed."""
+    return len(group) == 1 and group[0].alive is None
