@@ -83,9 +83,19 @@ class Screening:
         """For each edit: copies of opted-out pictures that were found, and how many there are."""
         table: dict[str, tuple[int, int]] = {}
         for each in self.judged:
-            if each.outcome in FOUND_OR_NOT and each.candidate.edit != CUT_SHORT:
-                found, of = table.get(each.candidate.edit, (0, 0))
-                table[each.candidate.edit] = (found + (each.outcome is Outcome.EXCLUDED), of + 1)
+            candidate = each.candidate
+            is_a_copy = candidate.photograph.role is Role.OPTED_OUT and candidate.edit != CUT_SHORT
+            if is_a_copy and each.outcome in FOUND_OR_NOT:
+                found, of = table.get(candidate.edit, (0, 0))
+                table[candidate.edit] = (found + (each.outcome is Outcome.EXCLUDED), of + 1)
+        return table
+
+    def missed(self) -> dict[str, list[str]]:
+        """Each photograph of which copies were missed: its title, and which edits."""
+        table: dict[str, list[str]] = {}
+        for each in self.judged:
+            if each.outcome is Outcome.MISSED:
+                table.setdefault(each.candidate.photograph.title, []).append(each.candidate.edit)
         return table
 
 

@@ -128,7 +128,7 @@ def _statements(report: Report) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(record.photograph.title)}</th>'
         f"<td>{escape(record.words)}</td>"
-        f"<td>{escape(counted(record.fingerprints))}</td>"
+        f'<td class="short">{escape(counted(record.fingerprints))}</td>'
         f'<td class="number">{record.entry}</td></tr>'
         for record in report.registered
     )
@@ -230,7 +230,8 @@ never a picture and never a name. Fingerprints used: {escape(", ".join(report.sp
 <main>
 <section><h2>1 · What people stated</h2>
 {_statements(report)}
-<p>Making and sealing the fingerprints and registering them took {report.protect_seconds:.1f} s.</p>
+<p>Fingerprints, seals, proofs of work and registrations took {report.protect_seconds:.1f} s
+together.</p>
 </section>
 <section><h2>2 · What the builder heard</h2>
 <p>The builder screened for the use <code>ai_generative_training</code>, over HTTP, and learned one

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from consent_client.builder import Builder
-from consent_client.fingerprints.batches import fingerprint_many
+from consent_client.fingerprints.batches import available_cores, fingerprint_many
 from consent_client.fingerprints.images import (
     IMAGE_SPACES,
     ImageFingerprints,
@@ -73,11 +74,7 @@ def run(work: Path, *, with_sscd: bool, say: Say) -> Report:
     with running_registry(work / "registry") as registry:
         say(f"A registry serves at {registry.address}.")
         protect_began = time.monotonic()
-        owners = [
-            _protect(registry, work / "people" / photograph.name, photograph, spaces, seen)
-            for photograph in PHOTOGRAPHS
-            if photograph.role is not Role.UNRELATED
-        ]
+        owners = _protect_all(registry, work / "people", spaces, seen)
         protect_seconds = time.monotonic() - protect_began
         say(f"{len(owners)} people registered a photograph each.")
         in_force = {owner.registered.photograph.name for owner in owners}
@@ -110,10 +107,25 @@ def choose_spaces(*, with_sscd: bool) -> tuple[tuple[str, ...], str]:
     """The spaces to use, and why sscd is not among them, if it is not."""
     spaces = available_spaces() if with_sscd else IMAGE_SPACES
     if not with_sscd:
-        return tuple(space for space in spaces if space != SSCD), "it was asked for so"
+        return tuple(space for space in spaces if space != SSCD), "--without-sscd was given"
     if SSCD not in spaces:
         return spaces, "the extra consent-client[sscd] is not installed"
     return spaces, ""
+
+
+def _protect_all(
+    registry: RunningRegistry, people: Path, spaces: Collection[str], seen: _Seen
+) -> list[_Owner]:
+    """Each with a device of their own; they do not wait for each other's proof of work."""
+    people.mkdir()
+    photographs = [each for each in PHOTOGRAPHS if each.role is not Role.UNRELATED]
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return list(
+            pool.map(
+                lambda each: _protect(registry, people / each.name, each, spaces, seen),
+                photographs,
+            )
+        )
 
 
 def _protect(
@@ -123,7 +135,6 @@ def _protect(
     spaces: Collection[str],
     seen: _Seen,
 ) -> _Owner:
-    state.parent.mkdir(exist_ok=True)
     statement = _statement(photograph)
     made = registration_fingerprints(photograph.path, spaces)
     seen.add(made)

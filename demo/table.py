@@ -27,12 +27,8 @@ def show(report: Report, console: Console) -> None:
         edits.add_row(edit, f"{found} of {of}")
     console.print(edits)
 
-    missed = [each for each in first.judged if each.outcome is Outcome.MISSED]
-    if missed:
-        names = ", ".join(
-            f"{each.candidate.photograph.title} ({each.candidate.edit})" for each in missed
-        )
-        console.print(f"Missed: {names}.")
+    for title, names in first.missed().items():
+        console.print(f"Missed of {title}: {', '.join(names)}.")
     if report.without_sscd:
         console.print(
             f"The sscd model was not used: {report.without_sscd}. "
