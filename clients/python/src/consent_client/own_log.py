@@ -69,7 +69,8 @@ def log_entries(
         RegistryProblem, TransportError: as any request.
     """
     page = max(1, min(PAGE, info.limits.entries_page))
-    position = start - start % page
+    before = max(0, start - 1)  # at least one entry is read, which shows that the log goes so far
+    position = before - before % page
     size = None
     while size is None or position < size:
         bundle = connection.run(entries(position, page))
@@ -120,16 +121,16 @@ def endings(
         REGISTER index → its ending, the first one, for those that have ended; and the log size.
 
     Raises:
-        WrongAnswer: the log holds something else where our record should be, or a withdrawal of
-            it that we did not sign.
+        WrongAnswer: the log ends before one of our records, holds something else in its place, or
+            a withdrawal of it that we did not sign.
     """
     ended: dict[int, Ending] = {}
     size = 0
     for index, entry in log:
         size = index + 1
+        if index in records:
+            _check_register(records[index], entry)
         match entry:
-            case Register():
-                _check_register(records.get(index), entry)
             case Withdraw():
                 record = records.get(entry.register_index)
                 if record is not None:
@@ -142,15 +143,16 @@ def endings(
                 for at, record in records.items():
                     if at < index and record.statement and record.statement.expired(entry.day):
                         ended.setdefault(at, Ending(RecordStatus.EXPIRED, index))
+    for at, record in records.items():
+        if at >= size:
+            _check_register(record, None)
     return ended, size
 
 
-def _check_register(record: SavedRecord | None, entry: Register) -> None:
-    if record is None:
-        return
+def _check_register(record: SavedRecord, entry: Entry | None) -> None:
     if entry != Register(record.commitment, owner_tag(record.owner_public_key)):
         raise WrongAnswer(
-            f"the registry's log holds something else where record {record.index} should be"
+            f"the registry's log does not hold record {record.index} where the registry put it"
         )
 
 
