@@ -12,6 +12,8 @@ Within a process the writers queue for a single connection, in order of arrival.
 import contextlib
 import logging
 import os
+import sqlite3
+import weakref
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +23,6 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from registry.errors import ConfigurationError
 from registry.store.database_errors import translate, unavailable
@@ -250,22 +251,49 @@ def _engine(url: URL, size: int, **options: Any) -> AsyncEngine:
 def _sqlite_engine(
     url: URL, begin: str, pragmas: Mapping[str, str | int], size: int
 ) -> AsyncEngine:
-    # isolation_level None: the driver begins nothing by itself, so DDL is transactional and the
-    # kind of BEGIN is ours to say.
-    engine = _engine(url, size, connect_args={"isolation_level": None})
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        for name, value in pragmas.items():
-            cursor.execute(f"PRAGMA {name}={value}")
-        cursor.close()
+    engine = _engine(url, size, connect_args={"factory": _connection_type(pragmas)})
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _connection_type(pragmas: Mapping[str, str | int]) -> type[sqlite3.Connection]:
+    class Prepared(_PromptlyClosed):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            # The driver begins nothing by itself: DDL is transactional, and the kind of BEGIN is
+            # ours to say.
+            self.isolation_level = None
+            for name, value in pragmas.items():
+                self.execute(f"PRAGMA {name}={value}").close()
+
+    return Prepared
+
+
+class _PromptlyClosed(sqlite3.Connection):
+    """A connection whose cursors are closed with it.
+
+    SQLite keeps a closed connection, with its locks, as long as a statement of it is unfinished;
+    a task that is cancelled while it waits for rows leaves one to the garbage collector. The
+    writers' lock can not wait for that.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        cursor = super().cursor(*args, **kwargs)
+        self._cursors.add(cursor)
+        return cursor
+
+    def close(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        super().close()
 
 
 def _postgresql_readers(url: URL) -> AsyncEngine:

@@ -1,13 +1,17 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import random
 import sqlite3
 import threading
 import traceback
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import asyncpg
 import pytest
 from sqlalchemy import insert, text
@@ -161,7 +165,23 @@ async def test_200_writers_at_once_leave_no_gap_and_lose_nothing(store_url: str)
         assert [row.data for row in rows[first : first + len(batch)]] == batch
 
 
-async def test_cancelled_writers_leave_all_or_nothing(store: Store) -> None:
+async def cancel_at_random(work: Callable[[], Coroutine[Any, Any, None]], times: int) -> None:
+    dice = random.Random(times)
+    for _ in range(times):
+        task = asyncio.create_task(work())
+        await asyncio.sleep(dice.random() * 0.02)
+        task.cancel()
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        # Anything else would be the lock of one that was cancelled before.
+        assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+
+
+async def test_cancelled_writers_leave_all_or_nothing_and_no_lock(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engine._PRAGMAS, "busy_timeout", 300)
+    monkeypatch.setattr(engine, "LOCK_PATIENCE_SECONDS", 1)
+    store = open_store(store_url)
     async with store.write() as connection:
         await found(connection)
 
@@ -169,18 +189,66 @@ async def test_cancelled_writers_leave_all_or_nothing(store: Store) -> None:
         async with store.write() as connection:
             await register(connection, 2)
 
-    dice = random.Random(5)
-    for _ in range(40):
-        task = asyncio.create_task(write())
-        await asyncio.sleep(dice.random() * 0.02)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    await asyncio.wait_for(write(), 10)  # the lock was let go
+    await cancel_at_random(write, 80)
+    await write()
     async with store.read() as connection:
         rows = await records.replay(connection, 0, 1000)
+    await store.dispose()
     assert [row.index for row in rows] == list(range(len(rows)))
     assert len(rows) % 2 == 0
     assert all(row.record_id and row.ciphertext and row.wrapped for row in rows)
+
+
+async def test_wherever_a_writer_is_cancelled_it_lets_go_of_the_lock(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engine._PRAGMAS, "busy_timeout", 300)
+    execute = aiosqlite.Connection._execute
+    left: float = math.inf
+
+    async def execute_and_be_cancelled(
+        self: aiosqlite.Connection, *args: Any, **options: Any
+    ) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()  # is delivered while the driver's thread works
+        return await execute(self, *args, **options)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", execute_and_be_cancelled)
+    store = open_store(sqlite_url)
+    outcomes = []  # kept, with all that their tracebacks refer to
+    for step in range(1, 100):
+        await append(store)  # the lock is free
+        left = step
+        outcomes += await asyncio.gather(append(store), return_exceptions=True)
+        reached, left = left <= 0, math.inf
+        if not reached:
+            break
+    assert step > 5
+    assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes[:-1])
+    await store.dispose()
+
+
+async def test_cancelled_readers_are_not_in_the_way_of_a_checkpoint(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engine._PRAGMAS, "busy_timeout", 300)
+    store = open_store(sqlite_url)
+    async with store.write() as connection:
+        await found(connection)
+        await register(connection, 400)
+
+    async def read() -> None:
+        async with store.read() as connection:
+            await records.replay(connection, 0, 400)
+
+    await cancel_at_random(read, 40)
+    await append(store)
+    assert await store.checkpoint_wal()
+    await store.dispose()
 
 
 @contextlib.asynccontextmanager
