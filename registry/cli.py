@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -127,6 +128,53 @@ def erase(
         out.print(
             f"The record of entry {record_entry} is erased (entry {index}, {chosen.name}). Old "
             "backups of it go dark after two key rotations: consent-registry keys rotate.",
+            highlight=False,
+        )
+
+
+@main.command(epilog="Example: consent-registry backup companion-2026-11-23.db")
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; SQLite, whatever the database is.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write everything but the ciphertexts to a small file: the companion of a database backup.
+
+    Rotation makes database backups unreadable, on purpose. The newest companion makes those records
+    of an older database backup readable again that have not ended since. Make one after each
+    rotation, and as often as you can bear to lose registrations. It holds nothing that can be read
+    without the key store, which is never backed up beside it.
+    """
+    settings = _settings()
+    _start(verbose=False)
+    size = _run(operating.back_up(settings, file))
+    if as_json:
+        _print_json({"file": str(file), "logSize": size})
+    else:
+        out.print(f"{file} holds the registry at log size {size}.", highlight=False, markup=False)
+
+
+@main.command(epilog="Example: consent-registry restore companion-2026-11-23.db")
+def restore(
+    file: Annotated[Path, typer.Argument(help="The newest companion.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a database that was restored from a backup to the state of a companion.
+
+    First restore the database with its own tools, with no server running, then run this. What was
+    withdrawn, erased or expired since the backup stays unreadable. What was registered since is
+    lost: it is ended by ERASE entries with the reason TECHNICAL, so that its owners hear of it.
+    """
+    settings = _settings()
+    _start(verbose=False)
+    done = _run(operating.restore(settings, file))
+    if as_json:
+        _print_json(asdict(done))
+    else:
+        out.print(
+            f"{done.entries} log entries brought; {done.readable} active records readable; "
+            f"{done.ended} had ended since; {done.lost} lost and erased as TECHNICAL.",
             highlight=False,
         )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from consent_client.protocol.log import EraseReason
 from registry.errors import ConfigurationError, InvalidInput
@@ -9,9 +10,11 @@ from registry.services import builders as tokens
 from registry.services.clock import Clock, day_of
 from registry.services.founding import found
 from registry.services.rotation import Progress, Rotation, rotate
+from registry.services.shredding import shred_ended
 from registry.services.withdrawal import erase
 from registry.settings import Settings
 from registry.store import builders, log_state
+from registry.store.companion import Restored, bring_forward, write_companion
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
 from registry.vault.key_store import FileKeyStore
@@ -71,6 +74,24 @@ async def revoke_builder(settings: Settings, clock: Clock, name: str) -> None:
         if not await builders.revoke(connection, name, day_of(clock)):
             message = f"There is no builder named {name!r} with a valid token."
             raise InvalidInput(message)
+
+
+async def back_up(settings: Settings, path: Path) -> int:
+    """See `store.companion.write_companion`."""
+    async with _founded(settings) as store:
+        return await write_companion(store, path)
+
+
+async def restore(settings: Settings, path: Path) -> Restored:
+    """Brings a restored database to the state of a companion, and shreds what has ended since.
+
+    Raises:
+        ConfigurationError, Conflict, StoreError: see `store.companion.bring_forward`.
+    """
+    async with _founded(settings) as store:
+        restored = await bring_forward(store, path)
+        await shred_ended(store)
+        return restored
 
 
 @contextlib.asynccontextmanager

@@ -26,7 +26,7 @@ REWRAP_BATCH = 500
 ACKNOWLEDGEMENT_POLL_SECONDS = 0.2
 
 # A process that was not heard of for so long counts as gone. Should it wake up after all, it can
-# not harm: what it writes is wrapped under the newest epoch, which it reads under the writers' lock.
+# not harm: it wraps under the newest epoch, which it reads under the writers' lock.
 GONE_AFTER_SECONDS = 30.0
 
 Progress = Callable[[str, int, int], None]

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Column, Table, and_, delete, func, insert, select, update
+from sqlalchemy import Column, Table, and_, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.protocol.log import Erase, EraseReason
 from registry.errors import ConfigurationError, Conflict
+from registry.settings import SQLITE_SCHEME
 from registry.store import entries, log_state, records
-from registry.store.engine import SQLITE_SCHEME, Store, open_store
+from registry.store.engine import POSTGRESQL, Store, open_store
 from registry.store.migrate import upgrade
 from registry.store.tables import (
     BUILDER,
@@ -52,6 +53,11 @@ _TABLES: Final = (
 _REPLACED: Final = (EPOCH, SEALING_KEY, SECRET, BUILDER)
 
 _PAGE = 2_000
+
+_NEXT_BUILDER = (
+    "SELECT setval(pg_get_serial_sequence('builder', 'id'), (SELECT max(id) FROM builder))"
+    " WHERE EXISTS (SELECT 1 FROM builder)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,7 @@ async def write_companion(store: Store, path: Path) -> int:
         StoreError: the database or the file can not be used.
     """
     draft = path.with_name(path.name + ".part")
-    if path.exists() or draft.exists():
-        raise ConfigurationError(f"There is a file {path} or {draft} already.")
-    url = f"{SQLITE_SCHEME}{draft.absolute()}"
+    url = _new_file(path, draft)
     try:
         await upgrade(url)
         target = open_store(url)
@@ -120,16 +124,29 @@ async def bring_forward(store: Store, path: Path) -> Restored:
         Conflict: the database's log is not the beginning of the companion's.
         StoreError: nothing was changed.
     """
-    if not path.is_file():
-        raise ConfigurationError(f"There is no file {path}.")
-    url = f"{SQLITE_SCHEME}{path.absolute()}"
+    url = _existing_file(path)
     await upgrade(url)
     companion = open_store(url)
     try:
         async with companion.read() as source, store.write() as into:
-            return await _bring_forward(source, into)
+            done = await _bring_forward(source, into)
+            if store.dialect == POSTGRESQL:  # builders came with their numbers
+                await into.execute(text(_NEXT_BUILDER))
+            return done
     finally:
         await companion.dispose()
+
+
+def _new_file(path: Path, draft: Path) -> str:
+    if path.exists() or draft.exists():
+        raise ConfigurationError(f"There is a file {path} or {draft} already.")
+    return f"{SQLITE_SCHEME}{draft.absolute()}"
+
+
+def _existing_file(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigurationError(f"There is no file {path}.")
+    return f"{SQLITE_SCHEME}{path.absolute()}"
 
 
 async def _bring_forward(source: AsyncConnection, into: AsyncConnection) -> Restored:
@@ -228,6 +245,5 @@ async def _pages(
         rows = (await connection.execute(query)).mappings().all()
         if not rows:
             return
-        # By key: the names of columns of a table model and of the table are the same.
         yield [dict(row) for row in rows]
         after = rows[-1][key.name]

