@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             log.info("serving", origin=settings.origin, embedded=settings.is_embedded)
             yield
 
-    return Starlette(
+    application = Starlette(
         routes=[
             Route(
                 "/graphql", served, methods=["GET", "POST"] if settings.development else ["POST"]
@@ -46,6 +46,9 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         lifespan=lifespan,
         max_body_size=settings.max_body_bytes,
     )
+    # Behind a proxy a redirect would name http: the client would send its token in the clear.
+    application.router.redirect_slashes = False
+    return application
 
 
 class _Served:

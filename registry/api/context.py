@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
 
 from starlette.requests import Request
 from strawberry.types import Info
@@ -38,7 +38,7 @@ class Context:
         if not _within(peer, trusted):
             return peer
         forwarded = ",".join(self.request.headers.getlist("x-forwarded-for")).split(",")
-        for hop in reversed([hop.strip() for hop in forwarded if hop.strip()]):
+        for hop in reversed([_bare(hop.strip()) for hop in forwarded if hop.strip()]):
             if not _within(hop, trusted):
                 return hop
         return peer
@@ -60,9 +60,22 @@ def _networks(trusted: tuple[str, ...]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(network) for network in trusted)
 
 
+def _bare(hop: str) -> str:
+    """The address without the port that some proxies append; it would make each request a client.
+
+    `192.0.2.1:4711` and `[2001:db8::1]:4711`, as in RFC 7239 section 6; anything else stays.
+    """
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    host, colon, _ = hop.partition(":")
+    return host if colon and hop.count(":") == 1 else hop
+
+
 def _within(address: str, networks: tuple[Network, ...]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped  # what a socket that listens on both calls an IPv4 peer
     return any(parsed in network for network in networks)

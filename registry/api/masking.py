@@ -10,6 +10,7 @@ import structlog
 from graphql import GraphQLError
 
 from registry.errors import AccessError, CorruptRegistry, NotReady, RegistryError, StoreError
+from registry.logs import places
 
 log = structlog.get_logger(__name__)
 
@@ -49,14 +50,9 @@ def note(error: GraphQLError) -> None:
     elif _is_the_requests_fault(error):
         log.info("refused", code=BAD_REQUEST)
     else:
-        trace = cause.__traceback__ if cause else None
-        where = []
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            where.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
-            trace = trace.tb_next
         # The exception's message may hold a value, so only its type and place are noted.
-        log.error("internal error", type=type(cause).__name__, path=path, where=where[-8:])
+        where = places(cause) if cause else []
+        log.error("internal error", type=type(cause).__name__, path=path, where=where)
 
 
 def _is_the_requests_fault(error: GraphQLError) -> bool:

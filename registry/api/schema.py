@@ -1,6 +1,7 @@
 """The schema, its limits, and the HTTP view of it."""
 
 import json
+import re
 from collections.abc import Sequence
 
 import strawberry
@@ -22,6 +23,9 @@ from registry.api.mutations import Mutation
 from registry.api.queries import Query
 from registry.api.scalars import SCALARS
 from registry.services.running import Registry
+
+# A name in GraphQL (its specification, section 2.1.9), of a length that people would give.
+_OPERATION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 
 
 class Masking(MaskErrors):
@@ -91,6 +95,12 @@ class View(GraphQL[Context, None]):
         query = request.get("query")
         if isinstance(query, str) and len(query) > MAX_QUERY_CHARACTERS:
             raise HTTPException(413, "The query text is too long; put data into variables.")
+        # The library repeats a name that it does not find, and fails on what is no text.
+        operation = request.get("operationName")
+        if operation is not None and not (
+            isinstance(operation, str) and _OPERATION_NAME.fullmatch(operation)
+        ):
+            raise HTTPException(400, "The operation's name is not one.")
         return request
 
     def encode_json(self, data: object) -> bytes:

@@ -5,11 +5,14 @@ and is forgotten with it. An IPv6 client is counted by its /64, the least that o
 Counting is the `limits` library's sliding window, in memory; each process counts for itself.
 """
 
+import contextlib
 import hmac
 import ipaddress
 import math
 import secrets
 import time
+from collections import Counter
+from collections.abc import Iterator
 
 from limits import RateLimitItem, RateLimitItemPerDay, parse_many
 from limits.storage import MemoryStorage
@@ -50,18 +53,27 @@ class BuilderQuota:
 
     def __init__(self, default_items_per_day: int) -> None:
         self._default = default_items_per_day
+        self._reserved: Counter[int] = Counter()
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    def check(self, builder_id: int, items_per_day: int | None, count: int) -> None:
-        """Sees whether `count` more images fit, without counting them.
+    @contextlib.contextmanager
+    def reserve(self, builder_id: int, items_per_day: int | None, count: int) -> Iterator[None]:
+        """Holds room for `count` more images while they are answered, without counting them.
+
+        Blocks that are sent all at once are looked at together: none of them is counted yet.
 
         Raises:
             QuotaExceeded: with the seconds until some of the quota is free again.
         """
         item, who = self._item(items_per_day), str(builder_id)
-        if not self._limiter.test(item, who, cost=count):
+        if not self._limiter.test(item, who, cost=self._reserved[builder_id] + count):
             message = "This builder's quota of images for now is used up."
             raise QuotaExceeded(message, _seconds_left(self._limiter, item, who))
+        self._reserved[builder_id] += count
+        try:
+            yield
+        finally:
+            self._reserved[builder_id] -= count
 
     def count(self, builder_id: int, items_per_day: int | None, count: int) -> None:
         """Counts `count` images that were answered."""

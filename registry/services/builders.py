@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from registry.errors import Conflict, InvalidInput, Unauthenticated
 from registry.services.clock import Clock, day_of
+from registry.services.names import plain
 from registry.store import builders
 from registry.store.engine import Store
 
@@ -36,8 +37,8 @@ async def add_builder(store: Store, clock: Clock, name: str, daily_items: int | 
         InvalidInput: an empty or overlong name.
         Conflict: the name is taken.
     """
-    if not name.strip() or len(name) > MAX_NAME_CHARACTERS:
-        message = f"A builder's name has 1 to {MAX_NAME_CHARACTERS} characters."
+    if not plain(name, MAX_NAME_CHARACTERS):
+        message = f"A builder's name has 1 to {MAX_NAME_CHARACTERS} plain characters."
         raise InvalidInput(message)
     token_id, secret = secrets.token_hex(TOKEN_ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     async with store.write() as connection:

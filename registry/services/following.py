@@ -29,7 +29,7 @@ from registry.matching.registry_index import IndexView, MatchingIndex
 from registry.services.clock import Clock
 from registry.store import entries, epochs, log_state, processes, records
 from registry.store.engine import Store
-from registry.vault.envelope import decrypt_record, unwrap_data_key
+from registry.vault.envelope import Kek, decrypt_record, unwrap_data_key
 from registry.vault.keyring import Keyring
 
 log = structlog.get_logger(__name__)
@@ -183,7 +183,10 @@ class Follower:
         return self.state
 
     async def answerable(self) -> State:
-        """A state that may answer: complete once, and not below the shred watermark.
+        """A state that may answer: it holds all that is in the log now.
+
+        So what was acknowledged before a question came counts in its answer, by whichever process
+        either went; and nothing below the shred watermark is answered for.
 
         Raises:
             NotReady: the indexes are still being built.
@@ -193,8 +196,9 @@ class Follower:
             message = "The registry is starting and still reads its log; try again."
             raise NotReady(message, retry_after=2)
         async with self._store.read() as connection:
+            size = await entries.log_size(connection)
             watermark = await log_state.shred_watermark(connection)
-        return await self.at_least(watermark)
+        return await self.at_least(max(size, watermark))
 
     def expiring_before(self, day: int) -> list[int]:
         """Register indices of active records whose last valid day is before `day`."""
@@ -228,6 +232,13 @@ class Follower:
             log.critical("the registry is corrupt", reason=str(error), log_size=start)
             self._failure = error
             raise
+        except Exception as error:
+            # What was half applied can not be trusted, and a state that stands still unnoticed
+            # would call people's withdrawn and new records by what they were: stop, loudly.
+            log.critical("the log can not be replayed", log_size=start, exc_info=True)
+            kind = type(error).__name__
+            self._failure = CorruptRegistry(f"Entries from {start} on can not be replayed: {kind}.")
+            raise self._failure from None
         finally:
             async with self._moved:
                 self._moved.notify_all()
@@ -317,7 +328,7 @@ def _ended(row: records.ReplayRow, log_size: int) -> bool:
     return row.terminal_index < log_size or row.wrapped is None
 
 
-def _open(row: records.ReplayRow, keks: Mapping[int, bytes]) -> RecordContent:
+def _open(row: records.ReplayRow, keks: Mapping[int, Kek]) -> RecordContent:
     if row.record_id is None or row.ciphertext is None or row.wrapped is None:
         message = f"The record of entry {row.index} has no data key although nothing ended it."
         raise CorruptRegistry(message)

@@ -6,12 +6,13 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from consent_client.protocol.notes import NoteSigner
 from registry.errors import CorruptRegistry, RegistryError
+from registry.logs import note_unhandled
 from registry.matching.registry_index import MatchingIndex
 from registry.matching.threads import one_faiss_thread
 from registry.services.admission import AddressLimit, BuilderQuota
@@ -54,7 +55,7 @@ class Registry:
     challenge_limit: AddressLimit
     builder_quota: BuilderQuota
     matching_threads: ThreadPoolExecutor
-    block_secret: bytes
+    block_secret: bytes = field(repr=False)
 
     @property
     def ready(self) -> bool:
@@ -74,6 +75,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
     """
     if settings.is_embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.get_running_loop().set_exception_handler(note_unhandled)
     await upgrade(settings.database_url)
     key_store = FileKeyStore(settings.keyring_dir)
     keyring = Keyring(key_store)
@@ -156,3 +158,5 @@ async def _chore(name: str, work: Callable[[], Awaitable[object]]) -> None:
         pass  # the follower has said so, and the registry is not ready
     except RegistryError as error:
         log.warning("a chore was postponed", chore=name, code=error.code)
+    except Exception:  # one chore that fails must not end all the others
+        log.exception("a chore failed", chore=name)

@@ -26,6 +26,7 @@ from consent_client.protocol.verdicts import Verdict, combine_block
 from registry.errors import Conflict, InvalidInput, ScreeningClosed, UnknownScreening
 from registry.services.builders import Builder
 from registry.services.following import State
+from registry.services.names import plain
 from registry.services.running import Registry
 from registry.store import screenings
 
@@ -115,8 +116,8 @@ async def open_screening(
         InvalidInput: name, spaces or count out of range.
         NotReady: the indexes are still being built.
     """
-    if not dataset.strip() or len(dataset) > MAX_DATASET_CHARACTERS:
-        message = f"A data set's name has 1 to {MAX_DATASET_CHARACTERS} characters."
+    if not plain(dataset, MAX_DATASET_CHARACTERS):
+        message = f"A data set's name has 1 to {MAX_DATASET_CHARACTERS} plain characters."
         raise InvalidInput(message)
     if not 0 < candidate_count <= MAX_CANDIDATES:
         message = f"A screening has 1 to {MAX_CANDIDATES} candidates."
@@ -162,11 +163,29 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         return _again(earlier, digest)
     if row.closed_at is not None:
         raise ScreeningClosed(_CLOSED)
-    registry.builder_quota.check(builder.id, builder.daily_items, block.count)
+    with registry.builder_quota.reserve(builder.id, builder.daily_items, block.count):
+        answer, new = await _answer(registry, builder, row, block, digest)
+        if new:
+            registry.builder_quota.count(builder.id, builder.daily_items, block.count)
+    return answer
+
+
+async def _answer(
+    registry: Registry,
+    builder: Builder,
+    row: screenings.ScreeningRow,
+    block: Block,
+    digest: bytes,
+) -> tuple[Answer, bool]:
+    """Matches a block and keeps the answer, unless the same block was quicker.
+
+    Returns:
+        The answer, and whether it is a new one.
+    """
     state = await registry.follower.answerable()
     verdicts = await match_block(registry.matching_threads, state, row, block)
     answered = screenings.BlockRow(
-        screening_id=screening_id,
+        screening_id=row.id,
         number=block.number,
         digest=digest,
         count=block.count,
@@ -175,18 +194,17 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         verdicts=verdicts.tobytes(),
     )
     async with registry.store.write() as connection:
-        row = await _own(connection, builder, screening_id)
-        earlier = await screenings.block(connection, screening_id, block.number)
+        row = await _own(connection, builder, row.id)
+        earlier = await screenings.block(connection, row.id, block.number)
         if earlier is not None:
-            return _again(earlier, digest)
+            return _again(earlier, digest), False
         if row.closed_at is not None:
             raise ScreeningClosed(_CLOSED)
-        if await screenings.answered(connection, screening_id) + block.count > row.candidate_count:
+        if await screenings.answered(connection, row.id) + block.count > row.candidate_count:
             message = "This block holds more images than the screening announced."
             raise InvalidInput(message)
         await screenings.insert_block(connection, answered)
-    registry.builder_quota.count(builder.id, builder.daily_items, block.count)
-    return Answer(block.number, answered.verdicts, answered.log_size)
+    return Answer(block.number, answered.verdicts, answered.log_size), True
 
 
 async def close_screening(registry: Registry, builder: Builder, screening_id: bytes) -> Closing:

@@ -201,6 +201,8 @@ class Sequencer:
         except RegistryError as error:
             # Nothing is lost: what has ended stays marked, and the next round shreds it.
             log.warning("shredding postponed", code=error.code)
+        except Exception:  # whatever it was, registrations go on
+            log.exception("shredding failed")
 
     async def _commit(self, changes: Sequence[Change]) -> list[Outcome]:
         async with self._store.write() as connection:

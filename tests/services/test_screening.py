@@ -174,9 +174,18 @@ async def test_the_quota_counts_images_and_a_block_sent_again_is_free(harness):
 def test_quotas_of_builders_are_apart():
     quota = BuilderQuota(10)
     quota.count(1, None, 10)
-    with pytest.raises(QuotaExceeded):
-        quota.check(1, None, 1)
-    quota.check(2, None, 10)
+    with pytest.raises(QuotaExceeded), quota.reserve(1, None, 1):
+        pass
+    with quota.reserve(2, None, 10):
+        pass
+
+
+def test_what_is_reserved_is_no_longer_free_until_it_is_let_go():
+    quota = BuilderQuota(10)
+    with quota.reserve(1, None, 10), pytest.raises(QuotaExceeded), quota.reserve(1, None, 1):
+        pass
+    with quota.reserve(1, None, 10):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -225,6 +234,19 @@ async def test_a_screening_is_opened_for_something_sensible(harness, dataset, re
         await screening.open_screening(
             harness.registry, builder, dataset, Use.AI_TRAINING, required, count
         )
+
+
+async def test_what_was_acknowledged_before_a_block_came_counts_in_it(harness):
+    builder = await harness.builder()
+    session = await opened(harness, builder)
+    for number in range(5):
+        picture = Picture(500 + number)
+        owner, request, _ = await harness.protect(picture)
+        answer = await ask(harness, builder, session, 2 * number, [picture])
+        assert list(answer.verdicts) == [Verdict.EXCLUDE]
+        await harness.withdraw(owner, request.commitment)
+        answer = await ask(harness, builder, session, 2 * number + 1, [picture])
+        assert list(answer.verdicts) == [Verdict.CLEAR]
 
 
 async def test_nobody_answers_below_the_shred_watermark(harness, monkeypatch):
