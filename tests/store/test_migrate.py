@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -293,3 +294,21 @@ def test_sql_can_be_written_instead_of_executed(tmp_path: Path) -> None:
     made = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     database.close()
     assert set(METADATA.tables) < made
+
+
+def test_an_installed_package_carries_its_migrations(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    installed = tmp_path / "installed"
+    zipfile.ZipFile(wheel).extractall(installed)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "registry.store.migrate", "check"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (installed / "registry" / "_alembic" / "versions").is_dir()
