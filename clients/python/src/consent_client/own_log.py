@@ -130,23 +130,30 @@ def endings(
         size = index + 1
         if index in records:
             _check_register(records[index], entry)
-        match entry:
-            case Withdraw():
-                record = records.get(entry.register_index)
-                if record is not None:
-                    _check_withdraw(origin, record, entry)
-                    ended.setdefault(entry.register_index, Ending(RecordStatus.WITHDRAWN, index))
-            case Erase():
-                if entry.register_index in records:
-                    ended.setdefault(entry.register_index, Ending(RecordStatus.ERASED, index))
-            case Day():
-                for at, record in records.items():
-                    if at < index and record.statement and record.statement.expired(entry.day):
-                        ended.setdefault(at, Ending(RecordStatus.EXPIRED, index))
+        for at, status in _ended_by(origin, index, entry, records):
+            ended.setdefault(at, Ending(status, index))
     for at, record in records.items():
         if at >= size:
             _check_register(record, None)
     return ended, size
+
+
+def _ended_by(
+    origin: str, index: int, entry: Entry, records: Mapping[int, SavedRecord]
+) -> Iterator[tuple[int, RecordStatus]]:
+    """REGISTER indexes of our records that one entry ends, and how."""
+    match entry:
+        case Withdraw(register_index=at) if at in records:
+            _check_withdraw(origin, records[at], entry)
+            yield at, RecordStatus.WITHDRAWN
+        case Erase(register_index=at) if at in records:
+            yield at, RecordStatus.ERASED
+        case Day(day=day):
+            for at, record in records.items():
+                if at < index and record.statement and record.statement.expired(day):
+                    yield at, RecordStatus.EXPIRED
+        case _:
+            pass
 
 
 def _check_register(record: SavedRecord, entry: Entry | None) -> None:
