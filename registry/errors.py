@@ -30,6 +30,7 @@
     │   ├── EnvelopeError          encrypted bytes do not open
     │   └── KeyStoreError          the key store can not be used
     │       ├── KeyMissing             destroyed, or never made
+    │       ├── KeyDamaged             cut short, or longer than a key
     │       └── UnsafeKeyStore         others may read it
     ├── CorruptRegistry        stored state contradicts the log: not ready, loudly
     └── ConfigurationError     settings that can not be served
@@ -238,6 +239,12 @@ class KeyMissing(KeyStoreError):
     """The key store has no such key: it was destroyed, or never made."""
 
     code = "KEY_MISSING"
+
+
+class KeyDamaged(KeyStoreError):
+    """What the key store has in a key's place can not be one: cut short, or too long."""
+
+    code = "KEY_DAMAGED"
 
 
 class UnsafeKeyStore(KeyStoreError):

@@ -5,7 +5,7 @@ writes anywhere. Whoever reads these rows alone can not test whether a known fil
 whoever reads all of this process's memory finds the key too.
 """
 
-import hmac
+import hashlib
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,22 +17,27 @@ from numpy.typing import NDArray
 
 from registry.matching.kernels import TILE_QUERIES, TILE_ROWS, Hits, Vectors, in_rows
 
-_KEY_BYTES: Final = 32
-_HMAC_BYTES: Final = 32
+_BLOCK_BYTES: Final = 64  # of SHA-256: a key that long is used as it is
+_INNER_PAD: Final = 0x36
+_OUTER_PAD: Final = 0x5C
 _PORTION: Final = TILE_QUERIES * TILE_ROWS
 
 
-@dataclass(frozen=True, slots=True)
 class ExactKernel:
-    """Finds what is equal.
+    """Finds what is equal, under a fresh key.
 
     Attributes:
-        width: bytes of a digest, which are those of its HMAC too.
-        key: of this process.
+        width: bytes of a digest, and of its HMAC.
     """
 
-    width: int = _HMAC_BYTES
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(_KEY_BYTES), repr=False)
+    width: Final = 32
+
+    def __init__(self) -> None:
+        # HMAC (RFC 2104) with what only depends on the key done once: twice as fast as
+        # `hmac.digest`, and this runs for every candidate.
+        key = secrets.token_bytes(_BLOCK_BYTES)
+        self._inner = hashlib.sha256(bytes(byte ^ _INNER_PAD for byte in key))
+        self._outer = hashlib.sha256(bytes(byte ^ _OUTER_PAD for byte in key))
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
@@ -41,14 +46,14 @@ class ExactKernel:
 
     def rows(self, vectors: Vectors) -> Vectors:
         """See `Kernel.rows`; the digests' HMACs."""
-        plain, key = in_rows(vectors, self.dtype, self.width).tobytes(), self.key
-        hidden = b"".join(
-            [
-                hmac.digest(key, plain[start : start + self.width], "sha256")
-                for start in range(0, len(plain), self.width)
-            ]
-        )
-        return np.frombuffer(hidden, np.uint8).reshape(-1, _HMAC_BYTES)
+        plain = in_rows(vectors, self.dtype, self.width).tobytes()
+        hidden = []
+        for start in range(0, len(plain), self.width):
+            inner, outer = self._inner.copy(), self._outer.copy()
+            inner.update(plain[start : start + self.width])
+            outer.update(inner.digest())
+            hidden.append(outer.digest())
+        return np.frombuffer(b"".join(hidden), np.uint8).reshape(-1, self.width)
 
     def table(self, rows: Vectors) -> "ExactTable":
         """See `Kernel.table`."""

@@ -127,13 +127,13 @@ class MatchingIndex:
 
 def _kernel(space: Space) -> Kernel:
     match space:
-        case Space(kind=Kind.EXACT, size=size):
-            return ExactKernel(size)
+        case Space(kind=Kind.EXACT, size=ExactKernel.width):
+            return ExactKernel()
         case Space(kind=Kind.BINARY, size=size, radius=int(radius)):
             return BinaryKernel(size, radius)
         case Space(kind=Kind.FLOAT, dimension=dimension, threshold=float(threshold)):
             return FloatKernel(dimension, threshold)
-    raise ValueError(f"the space {space.id} does not say what matches")
+    raise ValueError(f"the space {space.id} has another size, or does not say what matches")
 
 
 def _column(

@@ -5,12 +5,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Protocol
 
 from consent_client.protocol.encoding import lp, u32
+from registry.errors import EnvelopeError
+from registry.vault.envelope import KEY_BYTES, Kek
 from registry.vault.key_store import KeyStore
 
-KEK_BYTES: Final = 32
 _DOMAIN = b"consent-registry/v1/epoch"
 
 
@@ -50,8 +51,10 @@ class EpochKey:
 class Keyring:
     """The keys of the epochs that are not destroyed.
 
-    Readers see an immutable mapping that is swapped whole. Python can not wipe memory: a key that
-    is forgotten here may linger until its memory is used again.
+    Readers see an immutable mapping that is swapped whole: who took it before a swap goes on with
+    the old one. Python can not wipe memory, so forgetting a key is best effort: its bytes may
+    linger until their memory is used again. What makes an epoch unreadable is that its key in the
+    key store is destroyed, not that this process forgot it.
 
     Args:
         key_store: wraps and unwraps them.
@@ -59,12 +62,13 @@ class Keyring:
 
     def __init__(self, key_store: KeyStore) -> None:
         self._key_store = key_store
-        self._keks: Mapping[int, bytes] = MappingProxyType({})
+        self._keks: Mapping[int, Kek] = MappingProxyType({})
+        self._wrapped: Mapping[int, bytes] = {}
         self._loading = threading.Lock()
 
     @property
-    def keks(self) -> Mapping[int, bytes]:
-        """Epoch → key, 32 bytes."""
+    def keks(self) -> Mapping[int, Kek]:
+        """Epoch → key."""
         return self._keks
 
     @property
@@ -75,19 +79,26 @@ class Keyring:
     def load(self, epochs: Sequence[WrappedEpoch]) -> None:
         """Knows these epochs from now on, and no others.
 
+        An epoch that is known already is not asked for again, unless another key is stored for it
+        now: a key that was made but never stored must not outlive the one that was.
+
         Raises:
             KeyMissing: an epoch's key was destroyed; read the epochs again.
             KeyStoreError: the key store can not be used.
+            EnvelopeError: what was wrapped is no key.
+            In all cases the keyring is as it was.
         """
         with self._loading:
-            known = self._keks
-            self._keks = MappingProxyType(
-                {
-                    row.epoch: known.get(row.epoch)
-                    or self._key_store.unwrap(row.key_name, row.wrapped, _context(row.epoch))
-                    for row in epochs
-                }
-            )
+            wrapped = {row.epoch: row.wrapped for row in epochs}
+            if len(wrapped) != len(epochs):
+                raise EnvelopeError("an epoch is there twice")
+            keks = {
+                row.epoch: self._keks[row.epoch]
+                if self._wrapped.get(row.epoch) == row.wrapped
+                else Kek(self._key_store.unwrap(row.key_name, row.wrapped, _context(row.epoch)))
+                for row in epochs
+            }
+            self._keks, self._wrapped = MappingProxyType(keks), wrapped
 
     def new_epoch(self, epoch: int, day: int) -> EpochKey:
         """A fresh epoch; it counts once it is stored and loaded.
@@ -100,8 +111,8 @@ class Keyring:
         """
         name = f"epoch-{epoch}"
         self._key_store.create(name)
-        kek = secrets.token_bytes(KEK_BYTES)
-        return EpochKey(epoch, name, self._key_store.wrap(name, kek, _context(epoch)), day)
+        wrapped = self._key_store.wrap(name, secrets.token_bytes(KEY_BYTES), _context(epoch))
+        return EpochKey(epoch, name, wrapped, day)
 
 
 def _context(epoch: int) -> bytes:

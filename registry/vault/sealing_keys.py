@@ -1,17 +1,19 @@
 """The private halves of the keys that registrants seal to (FORMATS §3)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from consent_client.protocol.encoding import lp
 from consent_client.protocol.sealing import SealingSecret, Suite
-from registry.errors import KeyMissing
+from registry.errors import KeyDamaged, KeyMissing
 from registry.vault.key_store import KeyStore
 
 DESTROYED_DAYS_AFTER_EXPIRY: Final = 1
-"""The private half lives one day longer than the key is accepted: for what was under way."""
+"""The private half is destroyed 24 hours after the key stops being accepted (FORMATS §3)."""
 
 _DOMAIN = b"consent-registry/v1/sealing-key"
+_NAMES = "sealing-"
 
 
 class SealingKeyRow(Protocol):
@@ -64,11 +66,13 @@ class StoredSealingKey:
 def issue(key_store: KeyStore, suite: Suite, day: int, lifetime_days: int) -> StoredSealingKey:
     """A fresh sealing key, accepted for `lifetime_days` from `day` on.
 
+    A crash before it is stored leaves a key in the key store that nothing uses: see `leftovers`.
+
     Raises:
         KeyStoreError: the key store can not be used.
     """
     secret = SealingSecret.generate(suite)
-    name = f"sealing-{secret.key_id.hex()}"
+    name = _NAMES + secret.key_id.hex()
     key_store.create(name)
     wrapped = key_store.wrap(name, secret.private_bytes, lp(_DOMAIN, secret.key_id))
     return StoredSealingKey(
@@ -87,20 +91,38 @@ def load(key_store: KeyStore, row: SealingKeyRow) -> SealingSecret:
 
     Raises:
         KeyMissing: it was destroyed.
-        KeyStoreError: the key store can not be used.
-        ProtocolError: what was wrapped is no private key of that suite.
+        KeyDamaged: what was wrapped is no private key of that suite.
+        KeyStoreError: the key store can not be used, or what was wrapped does not open.
     """
     if row.wrapped_private is None:
         raise KeyMissing("this sealing key's private half was destroyed")
     private = key_store.unwrap(row.key_name, row.wrapped_private, lp(_DOMAIN, row.key_id))
-    return SealingSecret.from_private_bytes(Suite(row.suite), private)
+    try:
+        return SealingSecret.from_private_bytes(Suite(row.suite), private)
+    except ValueError:  # a ProtocolError is one, too
+        raise KeyDamaged("what was wrapped is no private key of that suite") from None
 
 
 def expired(row: SealingKeyRow, day: int) -> bool:
-    """Whether it is not accepted any more on this UTC day."""
+    """Whether it is not accepted any more on this UTC day; on its expiry day it is not."""
     return day >= row.expiry_day
 
 
 def must_be_destroyed(row: SealingKeyRow, day: int) -> bool:
     """Whether its private half has to go by this UTC day, and has not yet."""
     return row.wrapped_private is not None and expired(row, day - DESTROYED_DAYS_AFTER_EXPIRY)
+
+
+def leftovers(names: Iterable[str], rows: Iterable[SealingKeyRow]) -> set[str]:
+    """Keys in the key store that were for sealing keys and that no private half needs any more.
+
+    A crash between the database and the key store leaves one: issued and never stored, or
+    forgotten and not destroyed. To be destroyed under the lock under which keys are issued, or one
+    that is just being issued would be among them.
+
+    Args:
+        names: all of the key store.
+        rows: all that are stored.
+    """
+    needed = {row.key_name for row in rows if row.wrapped_private is not None}
+    return {name for name in names if name.startswith(_NAMES)} - needed
