@@ -52,9 +52,8 @@ def configure(*, verbose: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    # Our own events pass; libraries are heard from WARNING on. Alembic says what it migrates.
+    # Our own events pass; libraries are heard from WARNING on.
     logging.getLogger("registry").setLevel(logging.DEBUG if verbose else logging.INFO)
-    logging.getLogger("alembic.runtime.migration").setLevel(logging.INFO)
 
 
 def places(error: BaseException) -> list[str]:

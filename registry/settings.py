@@ -9,9 +9,12 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Self
 
+from limits import parse_many
 from platformdirs import user_data_path
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from consent_client.protocol.origins import check_origin
 
 SQLITE_SCHEME = "sqlite+aiosqlite:///"
 POSTGRESQL_SCHEME = "postgresql+asyncpg://"
@@ -109,6 +112,17 @@ class Settings(BaseSettings):
         for network in networks:
             ipaddress.ip_network(network)
         return networks
+
+    @field_validator("origin")
+    @classmethod
+    def _name_of_keys(cls, origin: str) -> str:
+        return check_origin(origin)
+
+    @field_validator("registration_limit", "challenge_limit")
+    @classmethod
+    def _rules(cls, rules: str) -> str:
+        parse_many(rules)
+        return rules
 
     @field_validator("database_url")
     @classmethod

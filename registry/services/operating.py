@@ -1,5 +1,6 @@
 """What the operator's commands do, each on a store of its own beside the serving processes."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -105,11 +106,15 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
 
 @contextlib.asynccontextmanager
 async def _founded(settings: Settings) -> AsyncIterator[Store]:
+    if settings.is_embedded and not await asyncio.to_thread(settings.data_dir.is_dir):
+        raise ConfigurationError(_NOT_FOUNDED)
     await upgrade(settings.database_url)
     async with _opened(settings) as store:
         async with store.read() as connection:
             origin = await log_state.origin(connection)
         if origin is None:
-            message = "This registry is not founded yet: run `consent-registry init` first."
-            raise ConfigurationError(message)
+            raise ConfigurationError(_NOT_FOUNDED)
         yield store
+
+
+_NOT_FOUNDED = "This registry is not founded yet: run `consent-registry init` first."
