@@ -66,7 +66,8 @@ _MIGRATION_PRAGMAS = {
     "foreign_keys": "OFF",
 }
 
-# aiosqlite logs every statement with its parameters at DEBUG.
+# aiosqlite logs every statement with its parameters at DEBUG. SQLAlchemy logs rows there, but only
+# where its own logger, not the root, is set to DEBUG.
 logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
@@ -264,8 +265,7 @@ def _connection_type(pragmas: Mapping[str, str | int]) -> type[sqlite3.Connectio
     class Prepared(_PromptlyClosed):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            # The driver begins nothing by itself: DDL is transactional, and the kind of BEGIN is
-            # ours to say.
+            # The driver begins nothing by itself; the engine's "begin" event says which BEGIN.
             self.isolation_level = None
             for name, value in pragmas.items():
                 self.execute(f"PRAGMA {name}={value}").close()
