@@ -65,10 +65,21 @@ def _figure(folder: Path, judged: Judged, label: str) -> str:
     )
 
 
+def _table(label: str, head: str, body: str, kind: str = "") -> str:
+    """A table that scrolls by itself where the screen is narrow, with the keyboard too."""
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">'
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _heads(*words: str) -> str:
+    return "".join(f'<th scope="col">{escape(word)}</th>' for word in words)
+
+
 def _rows(report: Report, screening: Screening, photographs: Iterable[Photograph]) -> str:
     """One row of a table for each photograph, one cell for each edit."""
     edits = (ORIGINAL, *EDITS)
-    head = "".join(f'<th scope="col">{escape(edit)}</th>' for edit in edits)
     body = []
     for photograph in photographs:
         by_edit = {
@@ -79,11 +90,7 @@ def _rows(report: Report, screening: Screening, photographs: Iterable[Photograph
         cells = "".join(f"<td>{_figure(report.folder, by_edit[edit], '')}</td>" for edit in edits)
         name = f"{escape(photograph.title)}<small>{escape(photograph.credit)}</small>"
         body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(screening.title)}">'
-        f'<table class="pictures"><thead><tr><th scope="col">photograph</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+    return _table(screening.title, _heads("photograph", *edits), "".join(body), "pictures")
 
 
 def _gallery(report: Report, judged: Sequence[Judged], labels: Sequence[str]) -> str:
@@ -96,9 +103,6 @@ def _gallery(report: Report, judged: Sequence[Judged], labels: Sequence[str]) ->
 def _counts(report: Report) -> str:
     """How many pictures came to each outcome, in both screenings."""
     counts = [screening.count() for screening in report.screenings]
-    head = "".join(
-        f'<th scope="col">{escape(screening.title)}</th>' for screening in report.screenings
-    )
     rows = "".join(
         f'<tr><th scope="row">{_badge(outcome)}</th>'
         f"{''.join(f'<td class="number">{count[outcome]}</td>' for count in counts)}"
@@ -106,10 +110,8 @@ def _counts(report: Report) -> str:
         for outcome in Outcome
         if any(count[outcome] for count in counts)
     )
-    return (
-        f'<table><thead><tr><th scope="col">outcome</th>{head}<th scope="col">which means</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table>"
-    )
+    titles = [screening.title for screening in report.screenings]
+    return _table("outcomes", _heads("outcome", *titles, "which means"), rows)
 
 
 def _found(screening: Screening) -> str:
@@ -118,10 +120,7 @@ def _found(screening: Screening) -> str:
         f'<tr><th scope="row">{escape(edit)}</th><td class="number">{found} of {of}</td></tr>'
         for edit, (found, of) in screening.found().items()
     )
-    return (
-        '<table><thead><tr><th scope="col">edit</th><th scope="col">copies of opted-out pictures '
-        f"found</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+    return _table("found", _heads("edit", "copies of opted-out pictures found"), rows)
 
 
 def _statements(report: Report) -> str:
@@ -132,12 +131,10 @@ def _statements(report: Report) -> str:
         f'<td class="number">{record.entry}</td></tr>'
         for record in report.registered
     )
-    return (
-        '<table><thead><tr><th scope="col">photograph</th><th scope="col">what its owner '
-        'states</th><th scope="col">fingerprints sealed and sent</th>'
-        '<th scope="col">log entry</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+    head = _heads(
+        "photograph", "what its owner states", "fingerprints sealed and sent", "log entry"
     )
+    return _table("statements", head, rows)
 
 
 def counted(fingerprints: Mapping[str, int]) -> str:
