@@ -9,10 +9,10 @@ from consent_client.protocol.log import EraseReason
 from registry.errors import ConfigurationError, InvalidInput
 from registry.services import builders as tokens
 from registry.services.clock import Clock, day_of
+from registry.services.erasure import erase
 from registry.services.founding import found
 from registry.services.rotation import Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
-from registry.services.withdrawal import erase
 from registry.settings import Settings
 from registry.store import builders, log_state
 from registry.store.companion import Restored, bring_forward, write_companion
@@ -38,7 +38,7 @@ async def initialise(settings: Settings, clock: Clock) -> None:
 
 
 async def erase_record(settings: Settings, register_index: int, reason: EraseReason) -> int:
-    """See `services.withdrawal.erase`."""
+    """See `services.erasure`."""
     async with _founded(settings) as store:
         return await erase(store, register_index, reason)
 

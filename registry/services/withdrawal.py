@@ -1,20 +1,15 @@
-"""Ending a record: by its owner's signature, or by the operator with a logged reason."""
+"""Ending a record by its owner's signature."""
 
 from dataclasses import dataclass, field
 
 from consent_client.errors import BadSignature, WeakKey
 from consent_client.protocol.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, verify
 from consent_client.protocol.keys import record_id as record_id_of
-from consent_client.protocol.log import Erase, EraseReason
 from consent_client.protocol.records import COMMITMENT_BYTES, withdraw_message
-from registry.errors import Conflict, InvalidInput, NotYours
+from registry.errors import InvalidInput, NotYours
 from registry.services.challenges import NOT_YOURS
 from registry.services.running import Registry
 from registry.services.sequencing import Sequenced, Withdrawing
-from registry.services.shredding import shred_ended
-from registry.store import entries, records
-from registry.store.engine import Store
-from registry.store.tables import RecordStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +50,3 @@ async def withdraw(registry: Registry, request: WithdrawalRequest) -> Sequenced:
             signature=request.signature,
         )
     )
-
-
-async def erase(store: Store, register_index: int, reason: EraseReason) -> int:
-    """Ends a record by the operator's decision and shreds it.
-
-    Returns:
-        The index of the ERASE entry.
-
-    Raises:
-        InvalidInput: that entry does not register a record.
-        Conflict: the record has ended before.
-    """
-    async with store.write() as connection:
-        if not await records.exists(connection, register_index):
-            message = f"Entry {register_index} does not register a record."
-            raise InvalidInput(message)
-        entry = Erase(register_index, reason).encode()
-        index = await entries.append(connection, [entry])
-        terminal = records.Terminal(register_index, index, RecordStatus.ERASED)
-        if not await records.insert_terminal(connection, terminal):
-            message = f"The record of entry {register_index} has ended before."
-            raise Conflict(message)  # rolls the entry back
-    await shred_ended(store)
-    return index

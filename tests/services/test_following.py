@@ -14,10 +14,10 @@ from registry.errors import Conflict, CorruptRegistry
 from registry.matching.registry_index import MatchingIndex
 from registry.services import following
 from registry.services.days import sequence_day
+from registry.services.erasure import erase
 from registry.services.following import Follower
 from registry.services.rotation import rotate
 from registry.services.running import running
-from registry.services.withdrawal import erase
 from registry.vault.key_store import FileKeyStore
 from registry.vault.keyring import Keyring
 from tests.support.people import Picture, until

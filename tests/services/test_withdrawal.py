@@ -9,9 +9,10 @@ from consent_client.protocol.statements import Stance
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, InvalidInput, NotYours
 from registry.services.days import sequence_day
+from registry.services.erasure import erase
 from registry.services.own_record import ReadRequest, read_own_record
 from registry.services.shredding import shred_ended
-from registry.services.withdrawal import WithdrawalRequest, erase, withdraw
+from registry.services.withdrawal import WithdrawalRequest, withdraw
 from registry.store import records
 from registry.store.tables import RecordStatus
 from tests.support.people import CONSENT, Picture, until, withdrawal_signature
