@@ -93,6 +93,7 @@ async def test_shredding_removes_key_and_ciphertext_and_raises_the_watermark(sto
         assert await log_state.shred_watermark(connection) == 0
         await end(connection, [0, 2])
         assert await records.unshredded(connection) == [0, 2]
+        assert await records.unshredded(connection, limit=1) == [0]
         assert await records.sealed(connection, 0) is not None
         await records.shred(connection, [2])
         assert await log_state.shred_watermark(connection) == 5
