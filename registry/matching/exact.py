@@ -15,12 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import TILE_QUERIES, TILE_ROWS, Hits, Vectors, in_rows
+from registry.matching.kernels import Hits, Vectors, in_rows
 
 _BLOCK_BYTES: Final = 64  # of SHA-256: a key that long is used as it is
 _INNER_PAD: Final = 0x36
 _OUTER_PAD: Final = 0x5C
-_PORTION: Final = TILE_QUERIES * TILE_ROWS
+
+_PORTION: Final = 2**20
+"""Hits put together at a time: some 50 MB while they are."""
 
 
 class ExactKernel:
@@ -62,7 +64,10 @@ class ExactKernel:
 
 @dataclass(frozen=True, eq=False)
 class ExactTable:
-    """Rows found by their first eight bytes, sorted at the first search, then compared whole."""
+    """Rows in order, sorted at the first search; see `Table`.
+
+    The first eight bytes decide for almost every query; only where they agree are all looked at.
+    """
 
     rows: Vectors = field(repr=False)
 
@@ -74,34 +79,45 @@ class ExactTable:
         wanted = _heads(queries)
         first = np.searchsorted(heads, wanted)
         maybe = np.flatnonzero(heads[np.minimum(first, len(heads) - 1)] == wanted)
-        first = first[maybe]
-        counts = np.searchsorted(heads, wanted[maybe], side="right") - first
-        for start, stop in _runs(counts):
-            count = counts[start:stop]
-            query_numbers = np.repeat(maybe[start:stop], count)
-            within = np.arange(len(query_numbers)) - np.repeat(np.cumsum(count) - count, count)
-            row_numbers = order[np.repeat(first[start:stop], count) + within]
-            equal = (queries[query_numbers] == self.rows[row_numbers]).all(axis=1)
-            yield query_numbers[equal], row_numbers[equal]
+        sought = _whole(queries)[maybe]
+        first = np.searchsorted(_whole(self.rows), sought, sorter=order)
+        last = np.searchsorted(_whole(self.rows), sought, side="right", sorter=order)
+        for some in _runs(last - first):
+            counts = last[some] - first[some]
+            ends = np.cumsum(counts)
+            places = np.arange(ends[-1]) + np.repeat(last[some] - ends, counts)
+            if places.size:
+                yield np.repeat(maybe[some], counts), order[places]
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         # Two threads may both do this; they get the same.
         heads = _heads(self.rows)
         order = np.argsort(heads)
-        return order, heads[order]
+        heads, whole = heads[order], _whole(self.rows)
+        tied = np.flatnonzero(heads[1:] == heads[:-1])
+        if (whole[order[tied]] != whole[order[tied + 1]]).any():
+            order = np.argsort(whole)  # ten times slower; HMACs hardly ever need it
+        return order, heads
 
 
 def _heads(rows: Vectors) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(rows[:, :8]).view(np.uint64)[:, 0]
+    """The first eight bytes as numbers, whose order is that of the bytes."""
+    return np.ascontiguousarray(rows[:, :8]).view(">u8")[:, 0].astype(np.uint64)
 
 
-def _runs(counts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+def _whole(rows: Vectors) -> NDArray[np.bytes_]:
+    """Rows as single values, in the order of their bytes; all of one length, so zeros count."""
+    whole: NDArray[np.bytes_] = rows.view(f"S{rows.shape[1]}")[:, 0]
+    return whole
+
+
+def _runs(counts: NDArray[np.int64]) -> Iterator[slice]:
     """Cuts counts into runs that sum to at most `_PORTION` (or are one count)."""
-    start = 0
     sums = np.cumsum(counts)
+    start = 0
     while start < len(counts):
         before = sums[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(sums, before + _PORTION, side="right")))
-        yield start, stop
+        yield slice(start, stop)
         start = stop
