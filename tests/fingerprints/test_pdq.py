@@ -101,7 +101,7 @@ def test_tiles_and_bands_do_not_change_the_product(height, width, seed):
     np.testing.assert_allclose(pdq.sample(rgb), whole, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(20_000, 7), (7, 20_000), (9_000, 9_000)])
+@pytest.mark.parametrize("shape", [(20_000, 7), (7, 20_000), (9_000, 1_200)])
 def test_pictures_too_large_to_remember_are_hashed_as_well(shape):
     ramp = np.zeros((*shape, 3), dtype=np.uint8)
     ramp[:] = np.linspace(0, 255, shape[1]).astype(np.uint8)[None, :, None]

@@ -13,7 +13,7 @@ answers of the reference implementation.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -80,7 +80,7 @@ class Hash:
         quality: how much there is to see, 0 (blank) to 100.
     """
 
-    bits: bytes
+    bits: bytes = field(repr=False)
     quality: int
 
 
@@ -178,21 +178,27 @@ def sample(rgb: NDArray[np.uint8]) -> Samples:
     height, width, _ = rgb.shape
     flat = np.ascontiguousarray(rgb).reshape(height, 3 * width)
     row_bands, column_bands = _matrices(height, width)
-    blurred = np.empty((_BAND, 3 * width), dtype=np.float32)
-    samples = np.empty((_SAMPLES, _SAMPLES), dtype=np.float32)
+    blurred = np.empty((_SAMPLES, 3 * width), dtype=np.float32)
     for rows in row_bands:
-        tile = max(_LEAST_TILE, _TILE_WORK // rows.weights.size)
-        for left in range(0, 3 * width, tile):
-            right = left + tile
-            pixels = flat[rows.start : rows.stop, left:right].astype(np.float32)
-            np.matmul(rows.weights, pixels, out=blurred[:, left:right])
-        for columns in column_bands:
-            np.matmul(
-                blurred[:, columns.start : columns.stop],
-                columns.weights.T,
-                out=samples[rows.samples, columns.samples],
-            )
+        _blur_rows(rows.weights, flat[rows.start : rows.stop], blurred[rows.samples])
+    samples = np.empty((_SAMPLES, _SAMPLES), dtype=np.float32)
+    for columns in column_bands:
+        np.matmul(
+            blurred[:, columns.start : columns.stop].reshape(_SAMPLES // _BAND, _BAND, -1),
+            columns.weights.T,
+            out=samples[:, columns.samples].reshape(_SAMPLES // _BAND, _BAND, _BAND),
+        )
     return samples
+
+
+def _blur_rows(
+    weights: NDArray[np.float32], pixels: NDArray[np.uint8], out: NDArray[np.float32]
+) -> None:
+    """`weights @ pixels`, tile by tile."""
+    tile = max(_LEAST_TILE, _TILE_WORK // weights.size)
+    for left in range(0, pixels.shape[1], tile):
+        piece = pixels[:, left : left + tile].astype(np.float32)
+        np.matmul(weights, piece, out=out[:, left : left + tile])
 
 
 def _transform_matrix() -> NDArray[np.float32]:
