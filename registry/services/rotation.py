@@ -82,6 +82,16 @@ async def rotate(
     return Rotation(epoch, resumed, rewrapped, destroyed, waiting_for)
 
 
+async def forget_gone(store: Store, clock: Clock) -> None:
+    """Forgets the processes that were killed: they left a row that nobody waits for any more."""
+    since = clock.now() - GONE_AFTER_SECONDS
+    async with store.read() as connection:
+        known = await processes.live(connection, since=0.0)
+    if any(process.heartbeat < since for process in known):
+        async with store.write() as connection:
+            await processes.delete_before(connection, since)
+
+
 async def _begin(
     store: Store, key_store: KeyStore, keyring: Keyring, clock: Clock
 ) -> tuple[int, bool]:

@@ -23,6 +23,7 @@ from registry.services.following import Follower
 from registry.services.founding import found
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
+from registry.services.rotation import forget_gone
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
 from registry.store.engine import Store, open_store
@@ -148,6 +149,7 @@ async def _chores(registry: Registry) -> None:
         await _chore("sealing keys", registry.sealing.refresh)
         await _chore("shredding", lambda: shred_ended(registry.store))
         await _chore("compaction", registry.follower.compact)
+        await _chore("gone processes", lambda: forget_gone(registry.store, registry.clock))
         await asyncio.sleep(CHORE_SECONDS)
 
 
