@@ -307,7 +307,7 @@ def test_a_bomb_is_refused_by_its_header(name):
     started = time.perf_counter()
     with pytest.raises((ImageTooLarge, TruncatedImage), match=r"^bomb: ") as caught:
         load_image(BOMBS[name], "bomb")
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 2  # decoding one would take minutes
     if "avif" not in name:  # libavif itself refuses it, as damage
         assert isinstance(caught.value, ImageTooLarge)
 
@@ -343,7 +343,7 @@ def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path):
     started = time.perf_counter()
     with pytest.raises(ImageTooLarge):
         load_image(path)
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 1
 
 
 def test_text_that_unpacks_to_gigabytes_is_not_unpacked():

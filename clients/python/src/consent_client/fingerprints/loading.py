@@ -119,8 +119,11 @@ def _read_file(path: Path, name: str) -> bytes:
         # Not blocking: a named pipe that calls itself photo.jpg must not hold a worker for ever.
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with open(number, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
-            if not stat.S_ISREG(os.fstat(number).st_mode):
+            status = os.fstat(number)
+            if not stat.S_ISREG(status.st_mode):
                 raise UnreadableImage(f"{name}: not a regular file", name)
+            if status.st_size > MAX_FILE_BYTES:
+                raise ImageTooLarge(f"{name}: the file has {status.st_size} bytes", name)
             return file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as problem:  # ValueError: a zero byte in the path
         reason = getattr(problem, "strerror", None) or "not a path"
