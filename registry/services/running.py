@@ -21,9 +21,9 @@ from registry.services.clock import Clock
 from registry.services.days import sequence_day
 from registry.services.following import Follower
 from registry.services.founding import found
+from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
-from registry.services.rotation import forget_gone
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
 from registry.store.engine import Store, open_store

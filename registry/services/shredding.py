@@ -9,7 +9,6 @@ which the record still was active. Old backups go dark when the epoch's key is d
 from registry.store import records
 from registry.store.engine import Store
 
-
 # One transaction each, so that registrations have the writers' lock in between.
 PORTION = 500
 
