@@ -31,7 +31,7 @@ from typing import Final, Self
 import numpy as np
 
 from consent_client import operations
-from consent_client.errors import Malformed
+from consent_client.errors import BadFingerprint, Malformed
 from consent_client.operations import (
     ClosedScreening,
     Operation,
@@ -39,9 +39,8 @@ from consent_client.operations import (
     ScreenedBlock,
     Screening,
 )
-from consent_client.protocol.fingerprints import check_fingerprint
 from consent_client.protocol.screening import MAX_BLOCK, Column
-from consent_client.protocol.spaces import space
+from consent_client.protocol.spaces import Kind, space
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from consent_client.transport import (
@@ -99,10 +98,14 @@ def columns_of(candidates: Sequence[Candidate], spaces: Sequence[str]) -> list[C
                 continue
             if len(values) != 1:
                 raise Malformed("a candidate has one fingerprint in each space")
-            check_fingerprint(of, values[0])
+            if len(values[0]) != of.size:
+                raise BadFingerprint("a fingerprint of the wrong size for its space")
             present[row] = True
             data += values[0]
-        columns.append(Column(name, present, bytes(data)))
+        column = Column(name, present, bytes(data))
+        if of.kind is Kind.FLOAT:
+            column.floats()  # looks at all norms at once, in a tenth of the time of one by one
+        columns.append(column)
     return columns
 
 
