@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from consent_client.cli import main
 from tests.fingerprints import photographs
 from tests.support.serving import Server, serving
 
@@ -46,7 +48,23 @@ def environment(server: Server, token: str, state: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def consent(environment: dict[str, str], tmp_path: Path) -> Consent:
+def consent(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Consent:
+    """Runs the command in this process, which spares the start of Python and of the model."""
+    for name in set(os.environ) - set(environment):
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str | Path, **overrides: str) -> subprocess.CompletedProcess[str]:
+        words = [str(each) for each in arguments]
+        done = CliRunner().invoke(main, words, env=environment | overrides, prog_name="consent")
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def consent_process(environment: dict[str, str], tmp_path: Path) -> Consent:
     """Runs the command in a process of its own."""
 
     def run(*arguments: str | Path, **overrides: str) -> subprocess.CompletedProcess[str]:

@@ -11,13 +11,14 @@ class SwallowingProxy:
     """Forwards to a server; the answer to the first request that holds `marker` never arrives.
 
     `swallowed` is set when the server has answered that request, so that the server has acted on
-    it and the client does not know.
+    it and the client does not know. With `hang_up`, every such request is cut off instead.
     """
 
-    def __init__(self, port: int, marker: bytes) -> None:
+    def __init__(self, port: int, marker: bytes, *, hang_up: bool = False) -> None:
         self._target = port
         self._marker = marker
         self.swallowed = threading.Event()
+        self._hang_up = hang_up
         self._armed = True
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -45,12 +46,17 @@ class SwallowingProxy:
                 if up and self._armed:
                     seen = seen[-len(self._marker) :] + data
                     if self._marker in seen:
+                        if self._hang_up:
+                            break
                         self._armed = False
                         mute.set()
                 if not up and mute.is_set():
                     self.swallowed.set()
                     continue
                 sink.sendall(data)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> Self:
         return self

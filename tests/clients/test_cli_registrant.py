@@ -22,7 +22,8 @@ def answer(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
-def test_protect_status_withdraw(consent: Consent, portrait: Path, state: Path) -> None:
+def test_protect_status_withdraw(consent_process: Consent, portrait: Path, state: Path) -> None:
+    consent = consent_process
     done = consent("protect", portrait, "--json")
     assert done.returncode == 0, done.stderr
     value = answer(done)
@@ -138,6 +139,21 @@ def test_bad_files_are_named_and_the_others_go_on(
     assert "b.jpg" in done.stderr
 
 
+def test_names_that_steer_a_terminal_are_shown_harmlessly(
+    consent: Consent, portrait: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "a\x1b[2J\udcff.jpg"
+    try:
+        bad.write_bytes(b"no picture")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    good = portrait.rename(tmp_path / "b\x1b[2J\udcff.png")
+    done = consent("protect", bad, good)
+    assert done.returncode == 4
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\x1b" not in consent("status").stdout
+
+
 def test_an_unreachable_registry_is_an_error(consent: Consent, portrait: Path) -> None:
     done = consent("protect", portrait, "--json", "--registry", "http://127.0.0.1:9")
     assert done.returncode == 1
@@ -175,6 +191,21 @@ def test_a_client_killed_between_send_and_answer_gets_its_registration(
     (after,) = State(state).records()
     assert after.request == kept.request
     assert after.commitment == kept.commitment
+
+
+def test_what_can_not_be_sent_is_saved_for_later(
+    consent: Consent, portrait: Path, cat: Path, server: Server, state: Path
+) -> None:
+    """The connection breaks at the first registration: both pictures are saved, none is lost."""
+    with SwallowingProxy(server.port, b"mutation Register", hang_up=True) as proxy:
+        done = consent("protect", portrait, cat, "--json", "--registry", proxy.url)
+    assert done.returncode == 4
+    assert answer(done)["waiting"] == 2, done.stdout + done.stderr
+    assert [each.stage.value for each in State(state).records()] == ["sent", "waiting"]
+    assert "--resume" in done.stderr
+    done = consent("protect", "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {each.stage.value for each in State(state).records()} == {"registered"}
 
 
 def test_spread_saves_first_waits_and_is_resumed(
@@ -244,6 +275,8 @@ def test_a_printed_withdrawal(consent: Consent, portrait: Path, tmp_path: Path) 
     consent("protect", portrait)
     printed = consent("withdraw", "portrait.png", "--print")
     assert printed.returncode == 0
+    nowhere = consent("withdraw", "portrait.png", "--print", CONSENT_REGISTRY="")
+    assert nowhere.stdout == printed.stdout  # signed here, without asking anybody
     kept = tmp_path / "kept.txt"
     kept.write_text(printed.stdout)
     assert "active" in consent("status").stdout

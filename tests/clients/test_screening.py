@@ -21,9 +21,12 @@ from consent_client.fingerprints.images import registration_fingerprints
 from consent_client.fingerprints.url import url_fingerprint
 from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Stance, Statement, Use
+from consent_client.protocol.verdicts import Verdict
 from consent_client.registrant import Registrant, refusal
 from consent_client.screening import run as run_module
-from consent_client.screening.plan import Order, default_required
+from consent_client.screening.journal import AnsweredBlock, Journal
+from consent_client.screening.plan import Order, Plan, default_required
+from consent_client.screening.results import outcome_of, write_results
 from consent_client.screening.run import screen_source
 from tests.clients.conftest import CONSENT, Consent
 from tests.clients.proxy import SwallowingProxy
@@ -73,7 +76,8 @@ def exclusions(out: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 @pytest.mark.usefixtures("registered")
-def test_a_folder(consent: Consent, dataset: Path, tmp_path: Path) -> None:
+def test_a_folder(consent_process: Consent, dataset: Path, tmp_path: Path) -> None:
+    consent = consent_process
     out = tmp_path / "out"
     arguments = ("screen", dataset, "--dataset", "x", "--use", "ai_training", "--out", out)
     done = consent(*arguments, "--json")
@@ -399,6 +403,50 @@ def test_out_inside_the_source_is_refused(consent: Consent, tmp_path: Path) -> N
     assert json.loads(done.stdout)["error"]["code"] == "OUTPUT_ERROR"
 
 
+def test_unknown_is_never_clear_whatever_the_registry_said(tmp_path: Path) -> None:
+    plan = Plan("s", "o", "d", "ai_training", ("pdq-1", "sha256"), ("sha256",), 5, 3)
+    clear = bytes([Verdict.CLEAR] * 3)
+    permit = bytes([Verdict.PERMIT, Verdict.EXCLUDE])
+    with Journal(tmp_path, plan) as journal:
+        journal.answered(AnsweredBlock("x", 0, 7, clear, np.array([0, 1, 3], np.uint8)))
+        journal.answered(AnsweredBlock("x", 1, 8, permit, np.array([1, 0], np.uint8)))
+        outcome = outcome_of(plan, journal)
+    assert [Verdict(each).name for each in outcome.verdicts] == [
+        *("UNKNOWN", "UNKNOWN", "CLEAR", "UNKNOWN", "EXCLUDE")
+    ]
+
+
+NAMED_CORRUPTIONS = {
+    "a line that is no JSON": b"nonsense\n",
+    "too few verdicts": (
+        b'{"screening":"x","block":0,"logSize":1,"verdicts":"AA==","checked":"AA=="}\n'
+    ),
+    "a verdict that does not exist": (
+        b'{"screening":"x","block":0,"logSize":1,"verdicts":"BAQE","checked":"AAAA"}\n'
+    ),
+    "a block that does not exist": (
+        b'{"screening":"x","block":2,"logSize":1,"verdicts":"AAAA","checked":"AAAA"}\n'
+    ),
+    "a number": b"7\n",
+    "nothing": b"\n",
+    "deeply nested": b"[" * 100_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("corruption", NAMED_CORRUPTIONS)
+def test_a_damaged_journal_is_refused(tmp_path: Path, corruption: str) -> None:
+    plan = Plan("s", "o", "d", "ai_training", ("sha256",), ("sha256",), 5, 3)
+    (tmp_path / "journal.jsonl").write_bytes(NAMED_CORRUPTIONS[corruption])
+    with pytest.raises(OutputError, match="journal"):
+        Journal(tmp_path, plan)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 10_000, '{"kind": 1}'])
+def test_a_damaged_plan_is_refused(text: str) -> None:
+    with pytest.raises(OutputError):
+        Plan.from_json(text, "plan.json")
+
+
 def test_default_required_spaces() -> None:
     assert default_required(("pdq-1", "sha256", "sscd-1"), has_images=True) == ("sha256", "sscd-1")
     assert default_required(("pdq-1", "sha256", "url-1"), has_images=True) == ("pdq-1", "sha256")
@@ -410,10 +458,6 @@ def test_a_million_rows_take_little_memory(tmp_path: Path) -> None:
     """Reading, planning and writing without the registry's answers: rows are streamed."""
     import resource
     import sys
-
-    from consent_client.screening.journal import AnsweredBlock, Journal
-    from consent_client.screening.plan import Plan
-    from consent_client.screening.results import write_results
 
     count = 1_000_000
     path = tmp_path / "list.parquet"

@@ -113,8 +113,8 @@ class OwnRecord:
     register_index: int
     terminal_index: int | None
     commitment: bytes
-    statement: bytes | None
-    image_digest: bytes | None
+    statement: bytes | None = field(repr=False)
+    image_digest: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -383,15 +383,8 @@ class Registrant:
     # Withdrawing
 
     def signed_withdrawal(self, record: SavedRecord) -> SignedWithdrawal:
-        """The statement that withdraws a record, to be kept; nothing is sent.
-
-        Raises:
-            StateError: no phrase here, or not the one the record was made with.
-        """
-        self.state.check_owner(record)
-        owner = derive_owner(self.state.seed(), record.origin, record.index)
-        signature = owner.sign(withdraw_message(record.origin, record.commitment))
-        return SignedWithdrawal(record.origin, owner.public, record.commitment, signature)
+        """See `sign_withdrawal`."""
+        return sign_withdrawal(self.state, record)
 
     def withdraw(self, record: SavedRecord) -> SavedRecord:
         """Takes a record back; one that was never sent is just dropped.
@@ -558,6 +551,18 @@ class Registrant:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def sign_withdrawal(state: State, record: SavedRecord) -> SignedWithdrawal:
+    """The statement that withdraws a record, to be kept; nothing is sent, no network is needed.
+
+    Raises:
+        StateError: no phrase here, or not the one the record was made with.
+    """
+    state.check_owner(record)
+    owner = derive_owner(state.seed(), record.origin, record.index)
+    signature = owner.sign(withdraw_message(record.origin, record.commitment))
+    return SignedWithdrawal(record.origin, owner.public, record.commitment, signature)
 
 
 class AsyncRegistrant:

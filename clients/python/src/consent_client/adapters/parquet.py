@@ -147,7 +147,9 @@ class ParquetSource:
                 continue
             number = start
             for batch in self._batches(path, group, [key]):
-                for value in batch.column(key).to_pylist():
+                with self._named_damage(str(path)):
+                    values = batch.column(key).to_pylist()
+                for value in values:
                     yield row_key(value, number, str(path))
                     number += 1
 

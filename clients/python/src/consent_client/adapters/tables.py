@@ -1,6 +1,6 @@
 """What a row of a table comes to, whether it was Parquet or CSV."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from consent_client.adapters.rows import Row, shown_key
@@ -11,7 +11,7 @@ from consent_client.errors import DamagedSource, NotAnImage, UnreadableImage
 class Cells:
     """What a row holds in the columns that are read; None where it holds nothing."""
 
-    image: bytes | None
+    image: bytes | None = field(repr=False)
     path: str | None
     url: str | None
 

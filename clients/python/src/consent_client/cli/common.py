@@ -96,15 +96,23 @@ class Common:
     def say(self, text: str = "") -> None:
         """A line for people; nothing with --json."""
         if not self.as_json:
-            out.print(text, soft_wrap=True)
+            out.print(shown(text), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """A line beside the results, also with --json."""
-        err.print(text, soft_wrap=True)
+        err.print(shown(text), soft_wrap=True)
 
     def on_wait(self, waiting: Waiting) -> None:
         """Says why nothing happens for a while."""
         self.note(f"waiting {waiting.seconds:.0f} s: {waiting.reason}")
+
+
+def shown(text: str) -> str:
+    """Text fit for a terminal: names of files may hold what steers it, or is no text at all."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def usage(message: str) -> NoReturn:
@@ -177,7 +185,7 @@ def fail(common: Common, error: ConsentError, status: int = EXIT_ERROR) -> NoRet
     """Ends with an error's message."""
     if common.as_json:
         print_json({"error": error_json(error)})
-    err.print(f"error: {error}", style="red", soft_wrap=True)
+    err.print(shown(f"error: {error}"), style="red", soft_wrap=True)
     raise typer.Exit(status) from None
 
 

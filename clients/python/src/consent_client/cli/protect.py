@@ -12,6 +12,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from consent_client.adapters.folder import pictures_below
+from consent_client.adapters.rows import shown_key
 from consent_client.cli.common import (
     EXIT_INCOMPLETE,
     Common,
@@ -160,8 +161,7 @@ def protect(
         else:
             _send_due(work, time.time())
             for name, fingerprints in prepared:
-                if not work.stopped:
-                    _send_now(work, name, fingerprints, statement)
+                _send_now(work, name, fingerprints, statement)
         if spread or resume:
             _send_all(work)
         _report(work, statement, made_phrase=made_phrase)
@@ -206,7 +206,7 @@ def _prepared(
                 raise
             work.fail(str(path), error)
             continue
-        yield label or path.name, {**found, **of_addresses}
+        yield label or shown_key(path.name), {**found, **of_addresses}
 
 
 def _of_addresses(addresses: Sequence[str]) -> dict[str, tuple[bytes, ...]]:
@@ -269,8 +269,8 @@ def _send_now(work: _Work, name: str, fingerprints: Fingerprints, statement: Sta
         return
     if record.stage is Stage.REGISTERED:
         work.common.say(f"{name_of(record)}: was protected already")
-        return
-    _send(work, record)
+    elif not work.stopped:  # else it is saved, and sent by --resume
+        _send(work, record)
 
 
 def _send(work: _Work, record: SavedRecord) -> None:
@@ -341,15 +341,17 @@ def _send_all(work: _Work) -> None:
 
 
 def _report(work: _Work, statement: Statement, *, made_phrase: bool) -> None:
-    waiting = [each for each in work.registrant.pending() if each.index in work.records]
-    done = [each for each in work.records.values() if each.stage is Stage.REGISTERED]
+    kept = work.registrant.state.records(work.registrant.origin)
+    records = [each for each in kept if each.index in work.records]
+    waiting = [each for each in records if each.unanswered]
+    done = [each for each in records if each.stage is Stage.REGISTERED]
     if work.common.as_json:
         print_json(
             {
                 "registry": work.registrant.origin,
                 "phraseCreated": made_phrase,
                 "phraseFile": str(work.registrant.state.phrase_file),
-                "records": [record_json(each) for each in work.records.values()],
+                "records": [record_json(each) for each in records],
                 "failed": [error_json(error) for error in work.failed],
                 "waiting": len(waiting),
             }

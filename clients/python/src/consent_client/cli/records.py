@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
+from consent_client.addresses import registry_address
 from consent_client.cli.common import (
     EXIT_INCOMPLETE,
     Common,
@@ -15,6 +16,7 @@ from consent_client.cli.common import (
     error_json,
     out,
     print_json,
+    shown,
     usage,
     with_common,
 )
@@ -23,7 +25,7 @@ from consent_client.cli.record_texts import name_of, record_json, state_of
 from consent_client.cli.words import said
 from consent_client.errors import ConsentError, StateError
 from consent_client.protocol.keys import seed_of
-from consent_client.registrant import Registrant
+from consent_client.registrant import Registrant, sign_withdrawal
 from consent_client.saved_records import SavedRecord, Stage
 from consent_client.state import State
 from consent_client.withdrawals import MAX_CHARACTERS, SignedWithdrawal
@@ -95,7 +97,7 @@ def _table(records: Sequence[SavedRecord]) -> Table:
     for record in records:
         entry = "" if record.register_index is None else str(record.register_index)
         table.add_row(
-            str(record.index), record.label, state_of(record), said(record.statement), entry
+            str(record.index), shown(record.label), state_of(record), said(record.statement), entry
         )
     return table
 
@@ -129,14 +131,15 @@ def withdraw(
     protect the picture again.
     """
     state = common.state()
+    if only_print:
+        chosen = _chosen(_records_kept(common, state), records or [], everything=everything)
+        _print_signed(common, [(each, sign_withdrawal(state, each)) for each in chosen])
+        return
     with _registrant(common, state) as registrant:
         if kept is not None:
             _send_kept(common, registrant, kept)
             return
         chosen = _chosen(state.records(registrant.origin), records or [], everything=everything)
-        if only_print:
-            _print_signed(common, [(each, registrant.signed_withdrawal(each)) for each in chosen])
-            return
         if not (yes or common.as_json) and sys.stdin.isatty():
             names = ", ".join(map(name_of, chosen))
             typer.confirm(f"Withdraw {names}? It can not be undone.", abort=True, err=True)
@@ -161,6 +164,13 @@ def withdraw(
         )
     if failed:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _records_kept(common: Common, state: State) -> list[SavedRecord]:
+    """The records at the registry that is meant, without asking it."""
+    address = registry_address(common.address(state), insecure_http=True)
+    origins = [each.origin for each in state.registries() if each.address == address]
+    return [record for origin in origins for record in state.records(origin)]
 
 
 def _chosen(

@@ -27,7 +27,8 @@ from consent_client.fingerprints.batches import fingerprint_many
 from consent_client.fingerprints.images import available_spaces, load_models
 from consent_client.fingerprints.url import url_fingerprint
 from consent_client.locks import try_lock
-from consent_client.operations import RegistryInfo, Screening
+from consent_client.operations import Limits, RegistryInfo, Screening
+from consent_client.protocol.spaces import space
 from consent_client.protocol.statements import Use
 from consent_client.screening.journal import JOURNAL_NAME, AnsweredBlock, Journal
 from consent_client.screening.plan import Order, Plan, choose_spaces
@@ -136,8 +137,14 @@ def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
         spaces=spaces,
         required_spaces=required,
         candidates=count,
-        block_rows=min(BLOCK_ROWS, info.limits.block_images),
+        block_rows=_block_rows(spaces, info.limits),
     )
+
+
+def _block_rows(spaces: Sequence[str], limits: Limits) -> int:
+    """Rows in a block: as many as the registry takes, in number and in bytes of base64."""
+    row_bytes = sum(2 * space(name).size for name in spaces) or 1
+    return max(1, min(BLOCK_ROWS, limits.block_images, limits.body_bytes // row_bytes))
 
 
 @contextmanager
