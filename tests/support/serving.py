@@ -31,6 +31,7 @@ class Server:
     database_url: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     workers: int = 1
+    program: tuple[str, ...] = ("registry.cli", "serve")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -75,7 +76,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "registry.cli", "serve", "--workers", str(self.workers)],
+                [sys.executable, "-m", *self.program, "--workers", str(self.workers)],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
