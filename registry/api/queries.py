@@ -12,6 +12,8 @@ from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
 from registry.services import log_entries, own_record, screening
 
+SOFTWARE = f"consent-registry/{version('consent-registry')}"  # read once: it is looked up on disk
+
 ChallengeResult = Annotated[
     types.Challenge | problems.InvalidInput, strawberry.union("ChallengeResult")
 ]
@@ -44,7 +46,7 @@ class Query:
         settings = registry.settings
         return types.RegistryInfo(
             origin=settings.origin,
-            software=f"consent-registry/{version('consent-registry')}",
+            software=SOFTWARE,
             ready=registry.ready,
             log_size=LogIndex(registry.follower.log_size),
             verifier_key=registry.signer.verifier.vkey,
