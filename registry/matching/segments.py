@@ -33,12 +33,15 @@ class Segment:
 
     def without(self, owners: NDArray[np.int64]) -> "Segment":
         """This segment less the rows of these owners; itself where it has none of them."""
-        removed = np.isin(self.owners, owners)
-        if self.alive is not None:
-            removed &= self.alive
-        if not removed.any():
+        first = np.searchsorted(self.owners, owners)
+        last = np.searchsorted(self.owners, owners, side="right")
+        here = np.flatnonzero(last > first)
+        if not here.size:
             return self
-        return replace(self, alive=~removed if self.alive is None else self.alive & ~removed)
+        alive = np.ones(len(self.owners), np.bool_) if self.alive is None else self.alive.copy()
+        for start, stop in zip(first[here], last[here], strict=True):
+            alive[start:stop] = False
+        return replace(self, alive=alive)
 
     def portions(self, queries: Vectors) -> Iterator[Hits]:
         """Query numbers and owners, as `Table.portions`."""

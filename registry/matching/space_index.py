@@ -150,8 +150,9 @@ class SpaceIndex:
                 buffer.rows[used:filled] = part.rows
                 buffer.owners[used:filled] = part.owners
             else:
-                np.compress(part.alive, part.rows, axis=0, out=buffer.rows[used:filled])
-                np.compress(part.alive, part.owners, out=buffer.owners[used:filled])
+                kept = np.flatnonzero(part.alive)  # "clip": or NumPy copies once more
+                np.take(part.rows, kept, axis=0, out=buffer.rows[used:filled], mode="clip")
+                np.take(part.owners, kept, out=buffer.owners[used:filled], mode="clip")
             used = filled
         return self._segment(buffer, used, None)
 

@@ -5,12 +5,14 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from registry.errors import KeyDamaged, KeyMissing, KeyStoreError, UnsafeKeyStore
+from registry.vault import key_store
 from registry.vault.key_store import MAX_PLAINTEXT, FileKeyStore, KeyStore
 
 NAMES = ("epoch-1", "epoch-2", "sealing-00ff", "a", "9" * 100)
@@ -301,8 +303,29 @@ def test_readers_beside_a_destroyer_get_the_secret_or_a_missing_key(store):
     assert not wrong
 
 
+def test_a_reader_that_came_first_is_waited_for(store, monkeypatch):
+    """Its file is open already; overwriting it now would give it another key."""
+    opened, check = threading.Event(), key_store._check
+
+    def slow_check(path, found, is_kind):
+        check(path, found, is_kind)
+        if is_kind is stat.S_ISREG:
+            opened.set()
+            time.sleep(0.3)
+
+    store.create("epoch-1")
+    wrapped = store.wrap("epoch-1", b"secret", b"")
+    monkeypatch.setattr(key_store, "_check", slow_check)
+    destroyer = threading.Thread(target=lambda: (opened.wait(), store.destroy("epoch-1")))
+    destroyer.start()
+    assert store.unwrap("epoch-1", wrapped, b"") == b"secret"
+    destroyer.join()
+    assert store.names() == set()
+
+
 CREATE_AND_WRAP = """
 import pathlib, sys
+from registry.vault import key_store
 from registry.vault.key_store import FileKeyStore
 store = FileKeyStore(pathlib.Path(sys.argv[1]))
 sys.stdin.readline()
