@@ -23,6 +23,7 @@ from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Stance, Statement, Use
 from consent_client.protocol.verdicts import Verdict
 from consent_client.registrant import Registrant, refusal
+from consent_client.screening import results
 from consent_client.screening import run as run_module
 from consent_client.screening.journal import AnsweredBlock, Journal
 from consent_client.screening.plan import Order, Plan, default_required
@@ -232,6 +233,26 @@ def test_killed_anywhere_it_ends_the_same(server: Server, token: str, tmp_path: 
     assert summary["verdicts"]["clear"] == 24
     assert len(list((out / "kept").iterdir())) == 24
     assert not list((out / ".consent-screen").glob("kept"))
+
+
+@pytest.mark.parametrize("step", ["_write_kept", "_write_exclusions", "_put"])
+def test_interrupted_while_writing_results(
+    server: Server, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    source, out = noise(tmp_path / "set", 2), tmp_path / "out"
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Builder(server.url, token=token) as builder:
+        opened = open_source(str(source))
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(results, step, interrupted)
+            screen_source(builder, opened, ORDER, out)
+        assert not (out / "summary.json").exists()
+        assert screen_source(builder, opened, ORDER, out).kept_rows == 2
+    assert len(list((out / "kept").iterdir())) == 2
+    assert pq.read_metadata(out / "exclusions.parquet").num_rows == 0
 
 
 def test_no_fingerprint_stays_in_out(server: Server, token: str, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from consent_client.cli.models import WITHOUT_SSCD, computable_spaces, model_fil
 from consent_client.cli.phrase import LOSING_IT
 from consent_client.cli.record_texts import name_of, record_json, state_of
 from consent_client.cli.words import BASES, PURPOSES, USES, said, statement_of
-from consent_client.errors import ConsentError, MissingExtra, MissingModel, UnreadableImage
+from consent_client.errors import ConsentError, MissingModel, UnreadableImage
 from consent_client.protocol.fingerprints import Fingerprints
 from consent_client.protocol.spaces import MAX_FINGERPRINTS
 from consent_client.protocol.statements import Statement
@@ -202,7 +202,7 @@ def _prepared(
         try:
             found = fingerprint(path)
         except ConsentError as error:
-            if isinstance(error, MissingModel | MissingExtra):
+            if isinstance(error, MissingModel):
                 raise
             work.fail(str(path), error)
             continue
@@ -220,16 +220,12 @@ def _of_addresses(addresses: Sequence[str]) -> dict[str, tuple[bytes, ...]]:
 def _fingerprinter(
     work: _Work, files: dict[str, Path], known: Sequence[str]
 ) -> Callable[[Path], dict[str, tuple[bytes, ...]]]:
-    try:
-        from consent_client.fingerprints.images import (  # noqa: PLC0415 (an extra)
-            available_spaces,
-            load_models,
-            registration_fingerprints,
-        )
-    except ImportError:
-        raise MissingExtra(
-            "reading pictures needs Pillow: pip install 'consent-client[images]'", "images"
-        ) from None
+    from consent_client.fingerprints.images import (  # noqa: PLC0415 (needs an extra)
+        available_spaces,
+        load_models,
+        registration_fingerprints,
+    )
+
     computable = computable_spaces(available_spaces(), files)
     if _SSCD not in computable:
         work.common.note(WITHOUT_SSCD)

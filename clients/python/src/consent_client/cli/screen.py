@@ -30,7 +30,6 @@ from consent_client.errors import (
     BadStatement,
     ConsentError,
     ImageError,
-    MissingExtra,
     OutputError,
     StateError,
 )
@@ -131,10 +130,8 @@ def screen(
     reading = Reading(form, choice, path_root, hardlink)
     token = _token(token_file)
     address = common.address()
-    try:
-        from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
-    except ImportError:
-        raise MissingExtra("this needs: pip install 'consent-client[screen]'", "screen") from None
+    from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
+
     _check_out(source, out)
     opened = open_source(source, reading)
     with (
