@@ -1,7 +1,8 @@
 """Everything that is registered and active, in all spaces, at one log size.
 
-Memory per record: an exact fingerprint takes 40 bytes (and 16 once it was searched), a `pdq-1` 40
-and an `sscd-1` 2,056, each with its owner.
+Memory: an exact fingerprint takes 40 bytes (and 16 once it was searched), a `pdq-1` 40 and an
+`sscd-1` 2,056, each with its owner. A record with one `sha256`, one `url-1`, eight `pdq-1` and two
+`sscd-1` has 4,512 bytes; measured at 100,000 of them, the process grew by 4,615 a record.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,7 +113,8 @@ class MatchingIndex:
 
         Returns:
             The new view, with the same answers. Costs nothing where nothing was removed, else the
-            copying of every segment with something removed, 128 MiB at most for each.
+            copying of every segment with something removed: 128 MiB at most for each, some 0.1 s,
+            and that much memory until earlier views are dropped.
         """
         for index in self._indexes.values():
             index.compact()
