@@ -2,8 +2,7 @@
 
 GraphQL's own messages repeat the input: a coercion error would put a whole sealed record into the
 answer and into the log. So no message of the library leaves, and none is logged; what leaves is
-one of a few codes with a sentence of ours. Only parse and validation errors keep their words when
-they speak of the query alone, and there, too, literals are not repeated.
+one of a few codes with a sentence of ours. Errors of parsing and validation are no exception.
 """
 
 import structlog

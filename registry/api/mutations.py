@@ -71,6 +71,10 @@ class RegisterInput:
         description="An altcha payload, at most 4,096 characters."
     )
 
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "RegisterInput(…)"
+
 
 @strawberry.input(description="A withdrawal signed by the owner; it can be kept and sent any time.")
 class WithdrawInput:
@@ -79,6 +83,10 @@ class WithdrawInput:
     owner_public_key: Base64 = strawberry.field(description="32 bytes, Ed25519.")
     commitment: Base64 = strawberry.field(description="C, 32 bytes.")
     signature: Base64 = strawberry.field(description="64 bytes, by the owner.")
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "WithdrawInput(…)"
 
 
 @strawberry.input(description="A data set to be screened for one use.")
@@ -110,6 +118,10 @@ class ColumnInput:
         description="The fingerprints of the images that have one, in order, joined plainly."
     )
 
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "ColumnInput(…)"
+
 
 @strawberry.input(description="A block of images. The same block again gets the same answer.")
 class ScreenInput:
@@ -119,6 +131,10 @@ class ScreenInput:
     block: int = strawberry.field(description="Number of the block, from 0.")
     count: int = strawberry.field(description=f"Images in it, 1 to {MAX_BLOCK}.")
     columns: list[ColumnInput] = strawberry.field(description="At most one per space.")
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "ScreenInput(…)"
 
 
 @strawberry.input

@@ -34,6 +34,10 @@ class ReadRecordInput:
     nonce: Base64 = strawberry.field(description="From `challenge`, for this record id.")
     signature: Base64 = strawberry.field(description="64 bytes.")
 
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "ReadRecordInput(…)"
+
 
 @strawberry.type
 class Query:

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.extensions import MaskErrors
+from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.config import StrawberryConfig
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
 
 from registry.api import masking, problems
 from registry.api.context import Context
@@ -79,6 +80,17 @@ class View(GraphQL[Context, None]):
         """The registry and the request."""
         assert isinstance(request, Request)  # noqa: S101 (no websocket protocol is enabled)
         return Context(self._registry, request)
+
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
+        """Masks what the extension does not see: errors of the parser, which repeat the query."""
+        if result.errors:
+            result.errors = [
+                error if "code" in (error.extensions or {}) else masking.outward(error)
+                for error in result.errors
+            ]
+        return await super().process_result(request, result)
 
     def decode_json(self, data: str | bytes) -> object:
         """One request object, whose query text does not carry data.

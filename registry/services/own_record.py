@@ -38,8 +38,8 @@ class OwnRecord:
     register_index: int
     terminal_index: int | None
     commitment: bytes
-    statement: bytes | None
-    image_digest: bytes | None
+    statement: bytes | None = field(repr=False)
+    image_digest: bytes | None = field(repr=False)
 
 
 async def read_own_record(registry: Registry, request: ReadRequest, address: str) -> OwnRecord:

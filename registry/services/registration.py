@@ -44,6 +44,7 @@ async def register(
     registry.challenges.check_work(proof_of_work, request.record_id)
     _check_signature(registry.settings.origin, request)
     content = await _open(registry, request)
+    await _check_ceiling(registry, request)  # again, now that those who came with it wait in line
     data_key = new_data_key()
     return await registry.sequencer.submit(
         Registering(
@@ -57,7 +58,10 @@ async def register(
 
 
 async def _check_ceiling(registry: Registry, request: RegistrationRequest) -> None:
-    """Changes that wait are counted as records, so that many at once do not all slip under it."""
+    """Changes that wait count as records, so that many at once do not all slip under the ceiling.
+
+    It may be passed by what was written in the moment before the follower has read it.
+    """
     held = registry.follower.state.active_records + registry.sequencer.waiting
     if held < registry.settings.max_records:
         return

@@ -118,11 +118,12 @@ class Sequencer:
         self._keyring = keyring
         self._follower = follower
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue(queue_size)
+        self._writing = 0
 
     @property
     def waiting(self) -> int:
-        """Changes in the queue."""
-        return self._queue.qsize()
+        """Changes that are not written yet."""
+        return self._queue.qsize() + self._writing
 
     def admit(self) -> None:
         """Looks whether there is room, before anything costly is done for a request.
@@ -168,7 +169,9 @@ class Sequencer:
                     break
                 registering.add(pending.change.record_id)
                 batch.append(pending)
+            self._writing = len(batch)
             await self._write(batch)
+            self._writing = 0
 
     async def _write(self, batch: Sequence[_Pending]) -> None:
         try:
