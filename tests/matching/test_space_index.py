@@ -137,6 +137,14 @@ def test_adding_copies_nothing_and_is_not_seen_by_earlier_views(small, subject):
     assert (0, 2) in pairs(after.search(subject.vectors([0])))
 
 
+def test_each_removal_is_seen_by_later_views_only(small, subject):
+    index = SpaceIndex(subject.make())
+    views = [add(index, range(4), subject.vectors([0] * 4))]
+    views += [add(index, [], subject.vectors([]), [owner]) for owner in (1, 3, 0)]
+    held = [{owner for _, owner in pairs(view.search(subject.vectors([0])))} for view in views]
+    assert held == [{0, 1, 2, 3}, {0, 2, 3}, {0, 2}, {2}]
+
+
 def test_rows_that_a_view_sees_can_not_be_written(subject):
     view = add(SpaceIndex(subject.make()), [0], subject.vectors([0]))
     for array in (view.segments[0].rows, view.segments[0].owners):
