@@ -142,6 +142,8 @@ class Follower:
                 return  # logged where it was found; `state` raises from now on
             except RegistryError as error:
                 log.warning("following interrupted", code=error.code)
+            except Exception:  # a broken socket, for instance: whatever it was, it goes on
+                log.exception("following interrupted")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
             self._wake.clear()

@@ -1,5 +1,7 @@
 """What runs behind the requests must not stop in silence."""
 
+import asyncio
+
 import pytest
 
 from registry.errors import CorruptRegistry
@@ -40,6 +42,24 @@ async def test_an_error_that_nobody_foresaw_while_replaying_ends_readiness(harne
     assert not harness.registry.ready
     with pytest.raises(CorruptRegistry):
         await harness.registry.follower.answerable()
+
+
+async def test_following_goes_on_after_a_broken_socket(harness, monkeypatch):
+    follower, reads = harness.registry.follower, []
+    genuine = follower._store.read
+
+    def broken():
+        reads.append(1)
+        raise ConnectionResetError
+
+    monkeypatch.setattr(follower._store, "read", broken)
+    follower.wake()
+    while len(reads) < 2:
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(follower._store, "read", genuine)
+    _, _, answer = await harness.protect(Picture(4))
+    state = await follower.at_least(answer.log_size)
+    assert state.active_records == 1
 
 
 async def test_a_chore_that_fails_does_not_end_the_others():
