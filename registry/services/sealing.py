@@ -54,6 +54,7 @@ class Sealing:
         self._lifetime_days = lifetime_days
         self._keys: dict[bytes, stored.SealingKeyRow] = {}
         self._secrets: dict[bytes, SealingSecret] = {}
+        self._looked_on = -1
         self.note = ""
 
     async def refresh(self) -> None:
@@ -101,8 +102,11 @@ class Sealing:
             raise SealRejected(message) from None
 
     def _due(self, rows: Sequence[stored.SealingKeyRow], today: int) -> bool:
-        return bool(self._aging_suites(rows, today)) or any(
-            vault.must_be_destroyed(key, today) for key in rows
+        # Once a day and at each start in any case: a crash may have left a key over.
+        return (
+            self._looked_on != today
+            or bool(self._aging_suites(rows, today))
+            or any(vault.must_be_destroyed(key, today) for key in rows)
         )
 
     def _aging_suites(self, rows: Sequence[stored.SealingKeyRow], today: int) -> list[Suite]:
@@ -125,10 +129,12 @@ class Sealing:
             for key in past:
                 await stored.forget_private(connection, key.key_id)
             rows = await stored.all_keys(connection)
-        for key in past:  # after the commit: a key without a row is waste, not a lost secret
-            await asyncio.to_thread(self._key_store.destroy, key.key_name)
-        if past:
-            await self._store.checkpoint_wal()
+            # Under the lock, or a key that is just being issued would be taken for one left over.
+            # Should the commit fail, only keys are gone that were past anyway.
+            names = await asyncio.to_thread(self._key_store.names)
+            for name in vault.leftovers(names, rows):
+                await asyncio.to_thread(self._key_store.destroy, name)
+        self._looked_on = today
         return rows
 
     def _publish(self, rows: Sequence[stored.SealingKeyRow], today: int) -> None:

@@ -23,6 +23,7 @@ from registry.errors import (
 from registry.services.registration import register
 from registry.store import entries
 from registry.store.tables import RecordStatus
+from registry.vault.key_store import FileKeyStore
 from tests.support.people import Picture, until
 
 CAT, DOG = Picture(1), Picture(2)
@@ -165,6 +166,17 @@ async def test_a_private_sealing_key_is_destroyed_a_day_after_its_expiry(harness
     await harness.registry.sealing.refresh()
     kept = {path.name for path in harness.registry.settings.keyring_dir.iterdir()}
     assert not any(any(name in file for file in kept) for name in before)
+
+
+async def test_a_private_sealing_key_left_over_by_a_crash_is_destroyed_within_a_day(harness):
+    folder = harness.registry.settings.keyring_dir
+    FileKeyStore(folder).create("sealing-0123456789abcdef")
+    before = {path.name for path in folder.iterdir()}
+    harness.clock.advance(days=1)
+    await harness.registry.sealing.refresh()
+    gone = before - {path.name for path in folder.iterdir()}
+    assert gone == {"sealing-0123456789abcdef.key"}
+    await harness.protect(CAT)
 
 
 async def test_a_statement_whose_last_day_has_passed_is_refused(harness):
