@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from registry.api.bodies import BodyLimits
 from registry.api.schema import View
 from registry.services.clock import Clock, SystemClock
 from registry.services.running import Registry, running
@@ -44,7 +45,6 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             Route("/ready", served.ready),
         ],
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
     )
     # Behind a proxy a redirect would name http: the client would send its token in the clear.
     application.router.redirect_slashes = False
@@ -56,10 +56,10 @@ class _Served:
 
     def __init__(self) -> None:
         self._registry: Registry | None = None
-        self._view: View | None = None
+        self._view: BodyLimits | None = None
 
     def open(self, registry: Registry) -> None:
-        self._registry, self._view = registry, View(registry)
+        self._registry, self._view = registry, BodyLimits(View(registry), registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._view is None:  # pragma: no cover (servers start the lifespan before requests)

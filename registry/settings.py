@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: Count = Field(
-        default=DEFAULT_BODY_BYTES, description="Largest request body, in bytes."
+        default=DEFAULT_BODY_BYTES,
+        description="Largest request body of a builder, in bytes; 64 KiB without a token.",
     )
     max_records: Count = Field(
         default=1_000_000, description="Record ceiling: active records held at most."

@@ -8,6 +8,7 @@ import strawberry
 from consent_client.protocol.screening import MAX_BLOCK
 from consent_client.protocol.spaces import SPACES
 from registry.api import limits, problems, types
+from registry.api.bodies import PUBLIC_BODY_BYTES
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
 from registry.services import log_entries, own_record, screening
@@ -69,6 +70,7 @@ class Query:
             ],
             limits=types.Limits(
                 body_bytes=settings.max_body_bytes,
+                public_body_bytes=PUBLIC_BODY_BYTES,
                 query_characters=limits.MAX_QUERY_CHARACTERS,
                 depth=limits.MAX_DEPTH,
                 aliases=limits.MAX_ALIASES,

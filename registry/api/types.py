@@ -51,7 +51,8 @@ class Space:
 class Limits:
     """What the settings and the formats allow."""
 
-    body_bytes: int = strawberry.field(description="Largest request body.")
+    body_bytes: int = strawberry.field(description="Largest request body with a builder's token.")
+    public_body_bytes: int = strawberry.field(description="Largest request body without one.")
     query_characters: int = strawberry.field(description="Longest query text; use variables.")
     depth: int = strawberry.field(description="Deepest nesting of a query.")
     aliases: int = strawberry.field(description="Most aliases in a query.")
