@@ -16,6 +16,9 @@ from registry.services.running import Registry
 # A sealed record is 9,328 bytes, 12,440 as base64; the rest of a registration is 2 kB.
 PUBLIC_BODY_BYTES = 65_536
 
+# Where the request's scope holds the builder whose token was looked at: resolvers need not again.
+BUILDER = "consent_registry.builder"
+
 
 class BodyLimits:
     """Lets large bodies in by token only, which is looked at before the body is read.
@@ -37,7 +40,7 @@ class BodyLimits:
             await self._public(scope, receive, send)
             return
         try:
-            await authenticate(self._registry.store, headers["authorization"])
+            scope[BUILDER] = await authenticate(self._registry.store, headers["authorization"])
         except Unauthenticated as error:
             problem = {"message": str(error), "extensions": {"code": error.code}}
             await JSONResponse({"data": None, "errors": [problem]})(scope, receive, send)

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from starlette.requests import Request
 from strawberry.types import Info
 
+from registry.api.bodies import BUILDER
 from registry.services.builders import Builder, authenticate
 from registry.services.running import Registry
 
@@ -49,6 +50,9 @@ class Context:
         Raises:
             Unauthenticated: none, or not a valid one.
         """
+        known: Builder | None = self.request.scope.get(BUILDER)
+        if known is not None:
+            return known
         return await authenticate(self.registry.store, self.request.headers.get("authorization"))
 
 
