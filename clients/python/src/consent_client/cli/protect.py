@@ -124,7 +124,7 @@ def protect(
     """State that pictures must not be used for AI training, or only so far as you say.
 
     Fingerprints are computed here and sealed to the registry; the picture, its name and yours stay
-    here. Those who build data sets and ask this registry then leave the picture out. Nobody can
+    here. Those who build data sets and ask this registry are then told to leave it out. Nobody can
     make a model that is already trained forget it.
     """
     paths = images or []
@@ -354,8 +354,8 @@ def _report(work: _Work, statement: Statement, *, made_phrase: bool) -> None:
         )
     elif done:
         work.common.say(
-            f"{len(done)} protected at {work.registrant.origin}: {said(statement)}. Those who ask "
-            "this registry leave them out from now on."
+            f"{len(done)} protected at {work.registrant.origin}: {said(statement)}. Builders "
+            "who ask this registry are told so from now on."
         )
     if waiting:
         work.common.note(f"{len(waiting)} saved and not sent: consent protect --resume sends them.")
