@@ -204,6 +204,17 @@ def test_a_log_that_lost_our_record_is_noticed(registrant: Registrant, where: st
         registrant.follow()
 
 
+@pytest.mark.parametrize("lost", [1, 5_000])
+def test_a_log_that_became_shorter_is_noticed(registrant: Registrant, lost: int) -> None:
+    registrant.protect(Picture(10_099).fingerprints, refusal())
+    registrant.follow()
+    pinned = registrant.state.registry(registrant.origin)
+    assert pinned is not None
+    registrant.state.save_registry(replace(pinned, seen=pinned.seen + lost))
+    with pytest.raises(WrongAnswer, match="shorter"):
+        registrant.follow()
+
+
 def test_a_kept_withdrawal_needs_no_phrase(
     registrant: Registrant, server: Server, token: str, tmp_path: Path
 ) -> None:

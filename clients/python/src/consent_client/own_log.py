@@ -65,7 +65,8 @@ def log_entries(
     """The log from (about) `start` to its present end: index and entry.
 
     Raises:
-        WrongAnswer: a page that was not asked for, ends early, or holds what is no entry.
+        WrongAnswer: the log ends before `start`, or a page was not asked for, ends early, or holds
+            what is no entry.
         RegistryProblem, TransportError: as any request.
     """
     page = max(1, min(PAGE, info.limits.entries_page))
@@ -75,6 +76,8 @@ def log_entries(
     while size is None or position < size:
         bundle = connection.run(entries(position, page))
         size = bundle.log_size if size is None else size
+        if size < start:
+            raise WrongAnswer("the registry's log is shorter than it was: entries are gone")
         decoded = _decode(bundle.data)
         wanted = min(page, size - position)
         if bundle.start != position or len(decoded) < wanted or bundle.log_size < size:
