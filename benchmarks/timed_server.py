@@ -15,18 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from registry import cli
 from registry.matching.kernels import Hits, Vectors
 from registry.matching.registry_index import IndexView
-from registry.services import screening
+from registry.services import matched
 
 TIMINGS_FILE = "CONSENT_REGISTRY_BENCHMARK_TIMINGS"
 
 _search = IndexView.portions
-_match = screening._match  # noqa: SLF001 (this is where a block's matching begins and ends)
+_match = matched.match  # this is where a block's matching begins and ends
 _spent = threading.local()
 
 
@@ -42,16 +39,16 @@ def _timed_search(view: IndexView, space_id: str, vectors: Vectors) -> Iterator[
         yield hits
 
 
-def _timed_match(*block: Any) -> npt.NDArray[np.uint8]:
+def _timed_match(*block: Any) -> matched.Matched:
     _spent.clock = _spent.processor = 0.0
-    verdicts = _match(*block)
+    found = _match(*block)
     with Path(os.environ[TIMINGS_FILE]).open("a") as file:
         file.write(json.dumps([_spent.clock, _spent.processor]) + "\n")
-    return verdicts
+    return found
 
 
 if __name__ == "__main__":
     # Granian's processes are forks of this one, so what is replaced here is replaced there.
     setattr(IndexView, "portions", _timed_search)  # noqa: B010 (it is replaced, not assigned)
-    setattr(screening, "_match", _timed_match)  # noqa: B010
+    setattr(matched, "match", _timed_match)  # noqa: B010
     cli.main()

@@ -6,12 +6,15 @@ import strawberry
 
 from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.screening import MAX_BLOCK, Column
+from consent_client.protocol.spaces import MAX_FACES
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.api import problems, types
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
-from registry.services import registration, screening, withdrawal
+from registry.services import registration, screening, sessions, withdrawal
+from registry.services.blocks import Block
+from registry.services.sessions import Opening
 
 RegisterResult = Annotated[
     types.Registration
@@ -94,14 +97,23 @@ class OpenScreeningInput:
     """FORMATS §6."""
 
     dataset: str = strawberry.field(
-        description=f"Its name, 1 to {screening.MAX_DATASET_CHARACTERS} characters."
+        description=f"Its name, 1 to {sessions.MAX_DATASET_CHARACTERS} characters."
     )
     use: types.Use
     required_spaces: list[str] = strawberry.field(
         description="Images without a fingerprint in one of these are UNKNOWN unless excluded."
     )
     candidate_count: LogIndex = strawberry.field(
-        description=f"How many images will be sent, 1 to {screening.MAX_CANDIDATES}."
+        description=f"How many images will be sent, 1 to {sessions.MAX_CANDIDATES}."
+    )
+    opt_in_spaces: list[str] = strawberry.field(
+        default_factory=list,
+        description="Spaces of people to look in too. Nobody is looked for otherwise.",
+    )
+    lawful_basis_stated: bool = strawberry.field(
+        default=False,
+        description="Whether you state that you may lawfully process biometric data of the people "
+        "in these images; must be true where a space of people is opted in to.",
     )
 
 
@@ -116,6 +128,11 @@ class ColumnInput:
     )
     fingerprints: Base64 = strawberry.field(
         description="The fingerprints of the images that have one, in order, joined plainly."
+    )
+    counts: Base64 | None = strawberry.field(
+        default=None,
+        description="Only in a space of people, and there always: a byte for each image that is "
+        f"present, how many fingerprints it has, 0 to {MAX_FACES}.",
     )
 
     def __repr__(self) -> str:
@@ -197,18 +214,23 @@ class Mutation:
     ) -> OpenScreeningResult:
         """See `services.screening`."""
         builder = await info.context.builder()
-        opened, log_size = await screening.open_screening(
+        opened, log_size = await sessions.open_screening(
             info.context.registry,
             builder,
-            input.dataset,
-            Use(input.use.value),
-            input.required_spaces,
-            input.candidate_count,
+            Opening(
+                dataset=input.dataset,
+                use=Use(input.use.value),
+                required_spaces=tuple(input.required_spaces),
+                candidate_count=input.candidate_count,
+                opt_in_spaces=tuple(input.opt_in_spaces),
+                lawful_basis_stated=input.lawful_basis_stated,
+            ),
         )
         return types.Screening(
             id=Base64(opened.id),
             use=input.use,
             required_spaces=list(opened.required_spaces),
+            opt_in_spaces=list(opened.opt_in_spaces),
             candidate_count=input.candidate_count,
             log_size=LogIndex(log_size),
         )
@@ -220,10 +242,12 @@ class Mutation:
     async def screen(self, info: RequestInfo, input: ScreenInput) -> ScreenResult:  # noqa: A002
         """See `services.screening`."""
         builder = await info.context.builder()
-        block = screening.Block(
+        block = Block(
             input.block,
             tuple(
-                Column.decode(column.space, input.count, column.present, column.fingerprints)
+                Column.decode(
+                    column.space, input.count, column.present, column.fingerprints, column.counts
+                )
                 for column in input.columns
             ),
         )
@@ -242,9 +266,7 @@ class Mutation:
     ) -> CloseScreeningResult:
         """See `services.screening`."""
         builder = await info.context.builder()
-        closing = await screening.close_screening(
-            info.context.registry, builder, input.screening_id
-        )
+        closing = await sessions.close_screening(info.context.registry, builder, input.screening_id)
         verdicts = closing.verdicts
         return types.ClosedScreening(
             id=input.screening_id,

@@ -6,12 +6,12 @@ from typing import Annotated
 import strawberry
 
 from consent_client.protocol.screening import MAX_BLOCK
-from consent_client.protocol.spaces import SPACES
 from registry.api import limits, problems, types
 from registry.api.bodies import PUBLIC_BODY_BYTES
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
-from registry.services import log_entries, own_record, screening
+from registry.services import log_entries, own_record, sessions
+from registry.services.people import spaces_in_force
 
 SOFTWARE = f"consent-registry/{version('consent-registry')}"  # read once: it is looked up on disk
 
@@ -65,8 +65,9 @@ class Query:
                     radius=space.radius,
                     threshold=space.threshold,
                     finds=space.finds,
+                    subject=space.subject,
                 )
-                for space in SPACES.values()
+                for space in spaces_in_force(settings.face_threshold).values()
             ],
             limits=types.Limits(
                 body_bytes=settings.max_body_bytes,
@@ -76,7 +77,7 @@ class Query:
                 aliases=limits.MAX_ALIASES,
                 root_fields=limits.MAX_ROOT_FIELDS,
                 block_images=MAX_BLOCK,
-                candidates=LogIndex(screening.MAX_CANDIDATES),
+                candidates=LogIndex(sessions.MAX_CANDIDATES),
                 entries_page=log_entries.MAX_PAGE,
                 records=LogIndex(settings.max_records),
                 registrations=settings.registration_limit,

@@ -23,6 +23,9 @@ class ScreeningRow:
     Attributes:
         use: of `consent_client.protocol.statements.Use`.
         required_spaces: ids of the spaces every image must have a fingerprint in.
+        opt_in_spaces: ids of the spaces of people that are looked in, too.
+        terms: what the session was promised, canonical JSON.
+        root: of the committed manifest, 32 bytes, or None.
         opened_at, closed_at: Unix seconds.
     """
 
@@ -34,6 +37,9 @@ class ScreeningRow:
     candidate_count: int
     opened_at: int
     closed_at: int | None
+    opt_in_spaces: tuple[str, ...]
+    terms: str
+    root: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,9 @@ _SCREENING_COLUMNS = (
     SCREENING.c.candidate_count,
     SCREENING.c.opened_at,
     SCREENING.c.closed_at,
+    SCREENING.c.opt_in_spaces,
+    SCREENING.c.terms,
+    SCREENING.c.root,
 )
 _BLOCK_COLUMNS = (
     SCREENING_BLOCK.c.screening_id,
@@ -96,6 +105,9 @@ async def insert(connection: AsyncConnection, row: ScreeningRow) -> None:
             "answered": 0,
             "opened_at": row.opened_at,
             "closed_at": row.closed_at,
+            "opt_in_spaces": ",".join(row.opt_in_spaces),
+            "terms": row.terms,
+            "root": row.root,
         },
     )
 
@@ -108,16 +120,18 @@ async def by_id(connection: AsyncConnection, screening_id: bytes) -> ScreeningRo
     row = rows.one_or_none()
     if row is None:
         return None
-    spaces = tuple(row.required_spaces.split(",")) if row.required_spaces else ()
     return ScreeningRow(
         id=row.id,
         builder_id=row.builder_id,
         dataset=row.dataset,
         use=row.use,
-        required_spaces=spaces,
+        required_spaces=_names(row.required_spaces),
         candidate_count=row.candidate_count,
         opened_at=row.opened_at,
         closed_at=row.closed_at,
+        opt_in_spaces=_names(row.opt_in_spaces),
+        terms=row.terms,
+        root=row.root,
     )
 
 
@@ -198,6 +212,10 @@ async def blocks(connection: AsyncConnection, screening_id: bytes) -> AsyncItera
         if len(page) < _PAGE:
             return
         last = page[-1].number
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(",")) if joined else ()
 
 
 def _block_row(row: Row[*tuple[Any, ...]]) -> BlockRow:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -50,6 +51,7 @@ _CIPHERTEXT = 1 + 12 + 8192 + 16
 _WRAPPED_DATA_KEY = 1 + 4 + 12 + 32 + 16
 _SEALING_KEY_ID = 8
 _SCREENING_ID = 16
+_CANDIDATE = 16
 _BLOCK_LIMIT = 10_000
 
 # On SQLite only INTEGER makes a primary key the row's own number.
@@ -251,6 +253,7 @@ class Screening(_StoreModel, table=True):
         _length("id", _SCREENING_ID),
         _check("use", "use BETWEEN 0 AND 255"),
         _check("answered", "answered BETWEEN 0 AND candidate_count"),
+        _check("root", f"root IS NULL OR length(root) = {_HASH}"),
     )
 
     id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
@@ -264,6 +267,9 @@ class Screening(_StoreModel, table=True):
     answered: int = Field(sa_column=Column(BigInteger, nullable=False))
     opened_at: int = Field(sa_column=Column(BigInteger, nullable=False))
     closed_at: int | None = Field(sa_column=Column(BigInteger, nullable=True))
+    opt_in_spaces: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    terms: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    root: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
 
 
 class ScreeningBlock(_StoreModel, table=True):
@@ -289,6 +295,68 @@ class ScreeningBlock(_StoreModel, table=True):
     verdicts: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class Contest(_StoreModel, table=True):
+    """The answer to a contest: which rows of a block, and their verdicts, never what was sent."""
+
+    __tablename__ = "contest"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["screening_id", "block_number"],
+            ["screening_block.screening_id", "screening_block.number"],
+        ),
+        _length("digest", _HASH),
+        _check("log_size", "log_size >= 0"),
+    )
+
+    screening_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    block_number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    digest: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    rows: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    verdicts: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    log_size: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class Positive(_StoreModel, table=True):
+    """A candidate that matched a record, counted against the builder's budget for that record."""
+
+    __tablename__ = "positive"
+    __table_args__ = (_length("candidate", _CANDIDATE),)
+
+    builder_id: int = Field(sa_column=Column(Integer, ForeignKey("builder.id"), primary_key=True))
+    register_index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    committed: bool = Field(sa_column=Column(Boolean, primary_key=True))
+    candidate: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+
+
+class Hold(_StoreModel, table=True):
+    """A builder whose blocks wait for the operator, and what became of it."""
+
+    __tablename__ = "hold"
+    __table_args__ = (_check("allowance", "allowance >= 0"),)
+
+    id: int | None = Field(sa_column=Column(Integer, primary_key=True))
+    builder_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("builder.id"), nullable=False, index=True)
+    )
+    register_index: int | None = Field(sa_column=Column(BigInteger, nullable=True))
+    committed: bool = Field(sa_column=Column(Boolean, nullable=False))
+    held_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    released_at: int | None = Field(sa_column=Column(BigInteger, nullable=True))
+    allowance: int | None = Field(sa_column=Column(BigInteger, nullable=True))
+
+
+class Calibration(_StoreModel, table=True):
+    """What matching the registry against a random sample of a data set showed; published."""
+
+    __tablename__ = "calibration"
+    __table_args__ = (_check("log_size", "log_size >= 0"),)
+
+    id: int | None = Field(sa_column=Column(Integer, primary_key=True))
+    day: int = Field(sa_column=Column(Integer, nullable=False))
+    log_size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    result: str = Field(sa_column=Column(Text, nullable=False))
+
+
 ENTRY: Table = METADATA.tables["entry"]
 RECORD: Table = METADATA.tables["record"]
 DATA_KEY: Table = METADATA.tables["data_key"]
@@ -301,3 +369,7 @@ PROCESS: Table = METADATA.tables["process"]
 BUILDER: Table = METADATA.tables["builder"]
 SCREENING: Table = METADATA.tables["screening"]
 SCREENING_BLOCK: Table = METADATA.tables["screening_block"]
+CONTEST: Table = METADATA.tables["contest"]
+POSITIVE: Table = METADATA.tables["positive"]
+HOLD: Table = METADATA.tables["hold"]
+CALIBRATION: Table = METADATA.tables["calibration"]

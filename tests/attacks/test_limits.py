@@ -11,9 +11,11 @@ from starlette.requests import Request
 from consent_client.protocol.statements import Use
 from registry.api.context import Context
 from registry.errors import QuotaExceeded, RegistryFull
-from registry.services import screening
+from registry.services import screening, sessions
+from registry.services.blocks import Block
 from registry.services.days import sequence_day
 from registry.services.running import running
+from registry.services.sessions import Opening
 from registry.settings import Settings
 from tests.support.clocks import HandClock
 from tests.support.people import Person, Picture, columns, solve
@@ -175,18 +177,17 @@ async def test_at_the_ceiling_a_retry_still_gets_its_answer(harness):
 
 async def test_blocks_at_once_do_not_slip_under_the_quota_together(harness):
     builder = replace(await harness.builder(), daily_items=4)
-    row, _ = await screening.open_screening(
-        harness.registry, builder, "a set", Use.AI_TRAINING, (), 100
+    row, _ = await sessions.open_screening(
+        harness.registry, builder, Opening("a set", Use.AI_TRAINING, (), 100)
     )
     blocks = [
-        screening.Block(number, columns([Picture(number), Picture(number + 100)]))
-        for number in range(10)
+        Block(number, columns([Picture(number), Picture(number + 100)])) for number in range(10)
     ]
     answers = await asyncio.gather(
         *(screening.screen(harness.registry, builder, row.id, block) for block in blocks),
         return_exceptions=True,
     )
     refused = [answer for answer in answers if isinstance(answer, QuotaExceeded)]
-    closing = await screening.close_screening(harness.registry, builder, row.id)
+    closing = await sessions.close_screening(harness.registry, builder, row.id)
     assert closing.answered == 4
     assert len(refused) == 8

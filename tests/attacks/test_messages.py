@@ -27,10 +27,12 @@ from consent_client.protocol.sealing import SealingSecret, Suite, open_sealed
 from consent_client.protocol.spaces import SPACES, space
 from consent_client.protocol.statements import Statement
 from registry.errors import RegistryError
-from registry.services import builders, own_record, screening
+from registry.services import builders, own_record, screening, sessions
+from registry.services.blocks import Block
 from registry.services.days import sequence_day
 from registry.services.registration import register
 from registry.services.running import running
+from registry.services.sessions import Opening
 from registry.services.withdrawal import WithdrawalRequest, withdraw
 from registry.settings import Settings
 from tests.attacks.leaks import Scanner, Secret
@@ -124,7 +126,7 @@ def test_the_values_that_hold_secrets_do_not_show_them():
     owner = person.owner("registry.example/test", 0)
     content = content_of(owner, picture.fingerprints)
     secret = SealingSecret.generate(Suite.X_WING)
-    block = screening.Block(0, columns([picture]))
+    block = Block(0, columns([picture]))
     request = own_record.ReadRequest(bytes(16), owner.public, bytes(20), owner.sign(b"x"))
     scanner = secrets_of(
         *[(name, values[0]) for name, values in picture.fingerprints.items()],
@@ -219,13 +221,17 @@ async def test_every_refusal_of_a_service_keeps_what_it_was_given_to_itself(harn
     _, other = harness.request(Picture(2))
     token = await builders.add_builder(here.store, harness.clock, "a lab", None)
     builder = await builders.authenticate(here.store, f"Bearer {token}")
-    row, _ = await screening.open_screening(here, builder, "a set", 2, (), 4)
+    row, _ = await sessions.open_screening(here, builder, Opening("a set", 2, (), 4))
     candidate = Picture(3)
-    block = screening.Block(0, columns([candidate]))
+    block = Block(0, columns([candidate]))
     await screening.screen(here, builder, row.id, block)
     nan = np.full(512, np.nan, np.float16).tobytes()
     work = harness.work(other.record_id)
     reading = own_record.ReadRequest(owner.record_id, owner.public, bytes(20), owner.sign(b"x"))
+
+    async def opening(dataset, required):
+        return await sessions.open_screening(here, builder, Opening(dataset, 2, required, 4))
+
     attempts = [
         register(here, other, harness.work(request.record_id)),
         register(here, other, work[:-8]),
@@ -239,16 +245,16 @@ async def test_every_refusal_of_a_service_keeps_what_it_was_given_to_itself(harn
         own_record.read_own_record(here, reading, "192.0.2.1"),
         own_record.read_own_record(here, replace(reading, signature=b""), "192.0.2.1"),
         screening.screen(here, builder, candidate.sha256, block),
-        screening.screen(here, builder, row.id, screening.Block(0, columns([Picture(4)]))),
-        screening.screen(here, builder, row.id, screening.Block(1, columns([candidate] * 9))),
+        screening.screen(here, builder, row.id, Block(0, columns([Picture(4)]))),
+        screening.screen(here, builder, row.id, Block(1, columns([candidate] * 9))),
         screening.screen(
             here,
             builder,
             row.id,
-            screening.Block(1, (Column("sscd-1", np.ones(2, np.bool_), candidate.sscd + nan),)),
+            Block(1, (Column("sscd-1", np.ones(2, np.bool_), candidate.sscd + nan),)),
         ),
-        screening.open_screening(here, builder, candidate.sscd.hex(), 2, (), 4),
-        screening.open_screening(here, builder, "d", 2, (candidate.sscd.hex(),) * 2, 4),
+        opening(candidate.sscd.hex(), ()),
+        opening("d", (candidate.sscd.hex(),) * 2),
         builders.authenticate(here.store, f"Bearer {token[:-1]}"),
         builders.authenticate(here.store, f"Basic {token}"),
         builders.add_builder(here.store, harness.clock, token * 9, None),

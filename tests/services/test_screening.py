@@ -17,8 +17,10 @@ from registry.errors import (
     ScreeningClosed,
     UnknownScreening,
 )
-from registry.services import screening
+from registry.services import screening, sessions
 from registry.services.admission import BuilderQuota
+from registry.services.blocks import Block
+from registry.services.sessions import Opening
 from registry.store import log_state
 from tests.support.people import CONSENT, Picture, columns
 
@@ -26,14 +28,14 @@ CAT, DOG, OWL = Picture(1), Picture(2), Picture(3)
 
 
 async def opened(harness, builder, count=10, required=(), use=Use.AI_TRAINING):
-    row, _ = await screening.open_screening(
-        harness.registry, builder, "a set", use, required, count
+    row, _ = await sessions.open_screening(
+        harness.registry, builder, Opening("a set", use, tuple(required), count)
     )
     return row.id
 
 
 async def ask(harness, builder, screening_id, number, pictures, *spaces):
-    block = screening.Block(number, columns(pictures, *spaces))
+    block = Block(number, columns(pictures, *spaces))
     return await screening.screen(harness.registry, builder, screening_id, block)
 
 
@@ -114,7 +116,7 @@ async def test_the_same_block_many_times_at_once_is_answered_and_counted_once(ha
         *(ask(harness, builder, session, 0, [CAT, DOG]) for _ in range(8))
     )
     assert len({(answer.verdicts, answer.log_size) for answer in answers}) == 1
-    closing = await screening.close_screening(harness.registry, builder, session)
+    closing = await sessions.close_screening(harness.registry, builder, session)
     assert closing.answered == 2
     assert closing.complete
 
@@ -135,7 +137,7 @@ async def test_a_session_is_its_builders_alone(harness):
         with pytest.raises(UnknownScreening):
             await ask(harness, who, which, 0, [CAT])
         with pytest.raises(UnknownScreening):
-            await screening.close_screening(harness.registry, who, which)
+            await sessions.close_screening(harness.registry, who, which)
 
 
 async def test_a_closed_session_answers_only_what_it_answered(harness):
@@ -144,7 +146,7 @@ async def test_a_closed_session_answers_only_what_it_answered(harness):
     await harness.registry.follower.catch_up()
     session = await opened(harness, builder, count=4, required=["sha256"])
     first = await ask(harness, builder, session, 0, [CAT, DOG, None], "sha256", "pdq-1")
-    closing = await screening.close_screening(harness.registry, builder, session)
+    closing = await sessions.close_screening(harness.registry, builder, session)
     assert closing.verdicts == {
         Verdict.CLEAR: 1,
         Verdict.EXCLUDE: 1,
@@ -154,7 +156,7 @@ async def test_a_closed_session_answers_only_what_it_answered(harness):
     assert closing.present == {"pdq-1": 2, "sha256": 2}
     assert (closing.answered, closing.candidate_count, closing.complete) == (3, 4, False)
     assert closing.least_log_size == closing.greatest_log_size == first.log_size
-    assert await screening.close_screening(harness.registry, builder, session) == closing
+    assert await sessions.close_screening(harness.registry, builder, session) == closing
     assert await ask(harness, builder, session, 0, [CAT, DOG, None], "sha256", "pdq-1") == first
     with pytest.raises(ScreeningClosed):
         await ask(harness, builder, session, 1, [CAT])
@@ -204,8 +206,8 @@ async def test_vectors_that_are_no_unit_vectors_are_refused_and_nothing_is_store
     session = await opened(harness, builder)
     column = Column(space, columns([CAT])[0].present, data)
     with pytest.raises(InvalidInput):
-        await screening.screen(harness.registry, builder, session, screening.Block(0, (column,)))
-    closing = await screening.close_screening(harness.registry, builder, session)
+        await screening.screen(harness.registry, builder, session, Block(0, (column,)))
+    closing = await sessions.close_screening(harness.registry, builder, session)
     assert closing.answered == 0
 
 
@@ -213,7 +215,7 @@ def test_a_block_checks_itself():
     one, two = columns([CAT], "sha256"), columns([CAT, DOG], "pdq-1")
     for number, cols in ((0, ()), (-1, one), (0, one + one), (0, one + two)):
         with pytest.raises(Malformed):
-            screening.Block(number, cols)
+            Block(number, cols)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +233,8 @@ def test_a_block_checks_itself():
 async def test_a_screening_is_opened_for_something_sensible(harness, dataset, required, count):
     builder = await harness.builder()
     with pytest.raises(InvalidInput):
-        await screening.open_screening(
-            harness.registry, builder, dataset, Use.AI_TRAINING, required, count
+        await sessions.open_screening(
+            harness.registry, builder, Opening(dataset, Use.AI_TRAINING, tuple(required), count)
         )
 
 

@@ -64,6 +64,22 @@ RIGHT: Mapping[str, Mapping[str, Any]] = {
         "log_size": 0,
         "verdicts": b"\0\1\2",
     },
+    "contest": {
+        "screening_id": b"s" * 16,
+        "block_number": 0,
+        "digest": os.urandom(32),
+        "rows": b"\2",
+        "verdicts": b"\0",
+        "log_size": 0,
+    },
+    "positive": {
+        "builder_id": 1,
+        "register_index": 0,
+        "committed": False,
+        "candidate": os.urandom(16),
+    },
+    "hold": {"id": 1, "builder_id": 1, "committed": False, "held_at": 1, "allowance": 0},
+    "calibration": {"id": 1, "day": 1, "log_size": 0, "result": "{}"},
 }
 
 WRONG: list[tuple[str, Mapping[str, Any]]] = [
@@ -117,6 +133,15 @@ WRONG: list[tuple[str, Mapping[str, Any]]] = [
     ("screening_block", {"count": 0, "verdicts": b""}),
     ("screening_block", {"count": 10_001, "verdicts": bytes(10_001)}),
     ("screening_block", {"log_size": -1}),
+    ("screening", {"root": b"r" * 31}),
+    ("contest", {"block_number": 1}),
+    ("contest", {"digest": b""}),
+    ("contest", {"log_size": -1}),
+    ("positive", {"builder_id": 2}),
+    ("positive", {"candidate": b"c" * 15}),
+    ("hold", {"builder_id": 2}),
+    ("hold", {"allowance": -1}),
+    ("calibration", {"log_size": -1}),
 ]
 
 

@@ -18,15 +18,15 @@ from tests.store.rows import found, register
 
 ROOT = Path(__file__).parents[2]
 
-SECOND = '''
+NEXT = '''
 """A second migration, for tests."""
 
 import sqlalchemy as sa
 
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -58,7 +58,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def add(scripts: Path, step: str) -> None:
-    (scripts / "versions" / "0002_second.py").write_text(SECOND.format(step=step))
+    (scripts / "versions" / "0003_next.py").write_text(NEXT.format(step=step))
 
 
 async def tables(url: str) -> set[str]:
@@ -85,7 +85,7 @@ async def fill(url: str, count: int = 3) -> None:
 async def test_a_bare_database_is_brought_up_and_back_down(bare_url: str) -> None:
     assert await migrate.current_revision(bare_url) is None
     await migrate.upgrade(bare_url)
-    assert await migrate.current_revision(bare_url) == "0001"
+    assert await migrate.current_revision(bare_url) == "0002"
     assert await tables(bare_url) == {*METADATA.tables, "alembic_version"}
     await migrate.downgrade(bare_url, "base")
     assert await migrate.current_revision(bare_url) is None
@@ -159,12 +159,12 @@ async def test_a_migration_that_fails_leaves_nothing(
     add(scripts, step)
     with pytest.raises(error):
         await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0001"
+    assert await migrate.current_revision(store_url) == "0002"
     assert "novelty" not in await tables(store_url)
     assert await origin(store_url) != "changed"
     add(scripts, "pass")  # mended
     await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0002"
+    assert await migrate.current_revision(store_url) == "0003"
     assert await origin(store_url) == "changed"
 
 
@@ -182,7 +182,7 @@ async def test_a_migration_that_breaks_references_is_undone(sqlite_url: str, scr
     add(scripts, 'op.execute("DELETE FROM entry")')
     with pytest.raises(StoreCorrupt, match="record"):
         await migrate.upgrade(sqlite_url)
-    assert await migrate.current_revision(sqlite_url) == "0001"
+    assert await migrate.current_revision(sqlite_url) == "0002"
     store = open_store(sqlite_url)
     async with store.read() as connection:
         assert await entries.log_size(connection) == 3
@@ -192,10 +192,10 @@ async def test_a_migration_that_breaks_references_is_undone(sqlite_url: str, scr
 async def test_a_newer_database_is_left_alone(store_url: str, scripts: Path) -> None:
     add(scripts, "pass")
     await migrate.upgrade(store_url)
-    (scripts / "versions" / "0002_second.py").unlink()
-    with pytest.raises(SchemaUnknown, match="0002"):
+    (scripts / "versions" / "0003_next.py").unlink()
+    with pytest.raises(SchemaUnknown, match="0003"):
         await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0002"
+    assert await migrate.current_revision(store_url) == "0003"
 
 
 async def test_two_processes_that_start_at_once_both_find_tables(bare_url: str) -> None:
@@ -226,7 +226,7 @@ async def test_two_processes_that_start_at_once_both_find_tables(bare_url: str) 
         process.stdin.flush()
     results = [await asyncio.to_thread(process.communicate, timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], results
-    assert await migrate.current_revision(bare_url) == "0001"
+    assert await migrate.current_revision(bare_url) == "0002"
     assert await tables(bare_url) == {*METADATA.tables, "alembic_version"}
 
 
@@ -253,7 +253,7 @@ def test_the_command_upgrades_and_tells(tmp_path: Path) -> None:
     bare_url = f"sqlite+aiosqlite:///{tmp_path / 'bare.db'}"
     assert run("current", url=bare_url).stdout == "There are no tables yet.\n"
     assert run("upgrade", url=bare_url).returncode == 0
-    assert run("current", url=bare_url).stdout == "0001\n"
+    assert run("current", url=bare_url).stdout == "0002\n"
     assert run("upgrade", url=None).returncode == 2
 
 

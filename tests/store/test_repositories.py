@@ -174,6 +174,9 @@ async def opened(store: Store, candidate_count: int = 10, spaces: tuple[str, ...
         candidate_count=candidate_count,
         opened_at=1_700_000_000,
         closed_at=None,
+        opt_in_spaces=spaces[:1],
+        terms='{"use": 3}',
+        root=os.urandom(32) if spaces else None,
     )
     async with store.write() as connection:
         name = row.id.hex()

@@ -8,10 +8,12 @@ from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.sealing import Suite
 from consent_client.protocol.statements import Statement, Use
 from consent_client.protocol.verdicts import Verdict
-from registry.services import builders, screening
+from registry.services import builders, screening, sessions
+from registry.services.blocks import Block
 from registry.services.registration import register
 from registry.services.running import Registry
 from registry.services.sequencing import Sequenced
+from registry.services.sessions import Opening
 from registry.services.withdrawal import WithdrawalRequest, withdraw
 from tests.support.clocks import HandClock
 from tests.support.people import REFUSAL, Person, Picture, columns, solve, withdrawal_signature
@@ -76,9 +78,9 @@ class Harness:
         """Screens the pictures at the newest log size, in a session of its own."""
         await self.registry.follower.catch_up()
         asking = builder or await self.builder(f"lab {self.clock.now()} {id(pictures)}")
-        row, _ = await screening.open_screening(
-            self.registry, asking, "a set", use, required, len(pictures)
+        row, _ = await sessions.open_screening(
+            self.registry, asking, Opening("a set", use, tuple(required), len(pictures))
         )
-        block = screening.Block(0, columns(list(pictures), *spaces))
+        block = Block(0, columns(list(pictures), *spaces))
         answer = await screening.screen(self.registry, asking, row.id, block)
         return [Verdict(byte) for byte in answer.verdicts]
