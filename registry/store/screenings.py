@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row, select, update
@@ -39,7 +39,7 @@ class ScreeningRow:
     closed_at: int | None
     opt_in_spaces: tuple[str, ...]
     terms: str
-    root: bytes | None
+    root: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
