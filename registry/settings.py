@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from consent_client.protocol.origins import check_origin
+from consent_client.protocol.spaces import SPACES
 
 SQLITE_SCHEME = "sqlite+aiosqlite:///"
 POSTGRESQL_SCHEME = "postgresql+asyncpg://"
@@ -97,6 +98,12 @@ class Settings(BaseSettings):
         description="Leading zero hex digits a registration's proof of work needs; each more "
         "costs a client 16 times the work. 3 is about a second on a laptop.",
     )
+    face_threshold: float = Field(
+        default=SPACES["face-1"].threshold or 1.0,
+        description="Least cosine at which two faces count as one person; higher finds fewer, and "
+        "confuses fewer. Never below what the space itself says.",
+        lt=1,
+    )
     sealing_key_days: Count = Field(
         default=90, description="Days a sealing key is accepted; a new one is issued at half-time."
     )
@@ -113,6 +120,15 @@ class Settings(BaseSettings):
         for network in networks:
             ipaddress.ip_network(network)
         return networks
+
+    @field_validator("face_threshold")
+    @classmethod
+    def _only_upward(cls, threshold: float) -> float:
+        least = SPACES["face-1"].threshold or 1.0
+        if not threshold >= least:  # not-a-number is not
+            message = f"must be at least {least}: registrants were promised no looser matching"
+            raise ValueError(message)
+        return threshold
 
     @field_validator("origin")
     @classmethod

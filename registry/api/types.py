@@ -4,7 +4,13 @@ from enum import Enum
 
 import strawberry
 
-from consent_client.protocol.spaces import MAX_FINGERPRINTS, MAX_LIST_BYTES, MAX_SPACES, Kind
+from consent_client.protocol.spaces import (
+    MAX_FINGERPRINTS,
+    MAX_LIST_BYTES,
+    MAX_SPACES,
+    Kind,
+    Subject,
+)
 from registry.api.scalars import Base64, LogIndex
 
 
@@ -32,6 +38,12 @@ class RecordStatus(Enum):
 
 
 strawberry.enum(Kind, name="SpaceKind", description="How fingerprints are compared.")
+strawberry.enum(
+    Subject,
+    name="SpaceSubject",
+    description="What fingerprints are of: a WORK, to find copies of it, or a PERSON, to find "
+    "other photographs. Spaces of people are matched only in sessions that opt in to them.",
+)
 
 
 @strawberry.type(description="A fingerprint space: one way of telling images apart.")
@@ -45,6 +57,7 @@ class Space:
     radius: int | None = strawberry.field(description="Binary: matches up to this many bits apart.")
     threshold: float | None = strawberry.field(description="Float: matches from this cosine on.")
     finds: str = strawberry.field(description="In words.")
+    subject: Subject
 
 
 @strawberry.type(description="Every limit a client can run into.")
@@ -159,6 +172,7 @@ class Screening:
     id: Base64
     use: Use
     required_spaces: list[str]
+    opt_in_spaces: list[str] = strawberry.field(description="Spaces of people looked in too.")
     candidate_count: LogIndex
     log_size: LogIndex
 

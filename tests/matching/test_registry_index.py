@@ -30,8 +30,9 @@ def record(seed, pdqs=8, sscds=2):
 
 def query(space_id, *fingerprints):
     data = b"".join(fingerprints)
-    if SPACES[space_id].kind is Kind.FLOAT:
-        return np.frombuffer(data, "<f2").reshape(-1, 512).astype(np.float32)
+    space = SPACES[space_id]
+    if space.kind is Kind.FLOAT:
+        return np.frombuffer(data, "<f2").reshape(-1, space.dimension).astype(np.float32)
     return np.frombuffer(data, np.uint8).reshape(-1, 32)
 
 
@@ -99,7 +100,7 @@ def test_an_unknown_space_is_refused():
     view = MatchingIndex().view
     for call in (view.search, view.portions):
         with pytest.raises(UnknownSpace):
-            call("face-1", np.zeros((1, 128), np.float32))
+            call("face-2", np.zeros((1, 128), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -212,4 +213,4 @@ def test_memory_per_record_is_as_stated():
         name: sum(s.rows.nbytes + s.owners.nbytes for s in space.segments) // 100
         for name, space in view.spaces.items()
     }
-    assert held == {"sha256": 40, "pdq-1": 320, "sscd-1": 4_112, "url-1": 0}
+    assert held == {"sha256": 40, "pdq-1": 320, "sscd-1": 4_112, "url-1": 0, "face-1": 0}

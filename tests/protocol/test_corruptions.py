@@ -72,6 +72,7 @@ def parse_column(value):
         value["count"],
         encoding.decode_base64(value["present"]),
         encoding.decode_base64(value["fingerprints"]),
+        None if value["counts"] is None else encoding.decode_base64(value["counts"]),
     )
     assert column.space.kind is Kind.FLOAT
     column.floats()

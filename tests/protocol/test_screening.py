@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from consent_client.errors import BadFingerprint, Malformed, ProtocolError, UnknownSpace
 from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.screening import MAX_BLOCK, Column, block_content
-from consent_client.protocol.spaces import SPACES
+from consent_client.protocol.spaces import MAX_FACES, SPACES
 
 BITS = st.lists(st.booleans(), min_size=1, max_size=20)
 
@@ -16,6 +16,60 @@ def column(space_id, bits, fill=0):
     size = SPACES[space_id].size
     data = b"".join(bytes([fill + k]) * size for k in range(int(present.sum())))
     return Column(space_id, present, data)
+
+
+def faces(bits, counts, fill=0):
+    """A column of people whose fingerprints are no vectors."""
+    data = b"".join(bytes([fill + k]) * 256 for k in range(sum(counts)))
+    return Column("face-1", np.array(bits, bool), data, np.array(counts, np.uint8))
+
+
+@given(st.lists(st.none() | st.integers(0, 3), min_size=1, max_size=20))
+def test_a_column_of_people_reads_back(seen):
+    counts = [each for each in seen if each is not None]
+    one = faces([each is not None for each in seen], counts)
+    again = Column.decode("face-1", len(seen), one.bitmap, one.data, bytes(counts))
+    assert again.rows.dtype == np.int64
+    assert again.rows.tolist() == [row for row, each in enumerate(seen) for _ in range(each or 0)]
+    assert again.codes()[:, 0].tolist() == list(range(sum(counts)))
+    assert block_content([again]) == block_content([one])
+
+
+@given(
+    st.sampled_from(["face-1", "sha256"]),
+    st.integers(1, 4),
+    st.binary(max_size=1),
+    st.binary(max_size=4),
+    st.integers(0, 5).map(lambda n: bytes(256 * n)),
+)
+def test_any_counts_are_read_canonically_or_refused(space_id, count, present, counts, data):
+    try:
+        found = Column.decode(space_id, count, present, data, counts)
+    except ProtocolError:
+        return
+    assert found.space_id == "face-1"
+    assert (found.bitmap, found.counts.tobytes(), found.data) == (present, counts, data)
+    assert len(found.rows) * 256 == len(data)
+    assert max(counts, default=0) <= MAX_FACES
+
+
+def test_how_many_people_each_image_shows_is_part_of_a_block():
+    blocks = [
+        [faces([1, 1], [2, 0])],
+        [faces([1, 1], [0, 2])],
+        [faces([1, 1], [1, 1])],
+        [faces([1, 0], [2])],
+        [faces([1, 1], [2, 0], fill=1)],
+    ]
+    assert len({block_content(columns) for columns in blocks}) == len(blocks)
+
+
+def test_an_image_has_as_many_faces_as_the_limit_and_no_more():
+    assert len(faces([1], [MAX_FACES]).rows) == MAX_FACES
+    with pytest.raises(Malformed):
+        faces([1], [MAX_FACES + 1])
+    with pytest.raises(Malformed):
+        Column("face-1", np.ones(1, bool), bytes(256), np.ones(1, np.int64))
 
 
 @given(BITS)
@@ -113,3 +167,4 @@ def test_what_is_no_block_is_refused(columns):
 
 def test_a_column_does_not_show_its_fingerprints():
     assert "data" not in repr(column("sha256", [1]))
+    assert "counts" not in repr(faces([1], [1]))

@@ -210,8 +210,10 @@ def test_a_block():
             case["count"],
             encoding.decode_base64(item["present"]),
             encoding.decode_base64(item["fingerprints"]),
+            None if item["counts"] is None else encoding.decode_base64(item["counts"]),
         )
-        assert column.rows.tolist() == np.flatnonzero(item["bits"]).tolist()
+        counts = 1 if item["counts"] is None else list(encoding.decode_base64(item["counts"]))
+        assert column.rows.tolist() == np.repeat(np.flatnonzero(item["bits"]), counts).tolist()
         assert encoding.encode_base64(column.bitmap) == item["present"]
         columns.append(column)
     for order in (columns, columns[::-1]):

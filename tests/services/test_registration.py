@@ -7,7 +7,7 @@ import pytest
 
 from consent_client.protocol.records import RegistrationRequest, register_message
 from consent_client.protocol.sealing import Suite
-from consent_client.protocol.spaces import SPACES
+from consent_client.protocol.spaces import WORK_SPACES
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import (
     Busy,
@@ -47,7 +47,7 @@ async def test_a_registered_picture_is_excluded_in_every_space(harness, suite):
     done = await harness.send(request)
     assert done.status is RecordStatus.ACTIVE
     assert done.log_size > done.register_index
-    for space in SPACES.keys() - {"url-1"}:
+    for space in set(WORK_SPACES) - {"url-1"}:
         assert await harness.verdicts([CAT, DOG], space) == [Verdict.EXCLUDE, Verdict.CLEAR]
 
 

@@ -19,7 +19,7 @@ from consent_client.protocol.records import (
 )
 from consent_client.protocol.screening import Column
 from consent_client.protocol.sealing import Suite, decode_sealing_keys
-from consent_client.protocol.spaces import SPACES
+from consent_client.protocol.spaces import WORK_SPACES
 from consent_client.protocol.statements import Basis, Stance, Statement, Use
 
 REFUSAL = Statement.of(dict.fromkeys(Use, Stance.NOT_ALLOWED), Basis.DATA_SUBJECT)
@@ -66,7 +66,7 @@ def columns(pictures: list[Picture | None], *space_ids: str) -> tuple[Column, ..
             present,
             b"".join(picture.one(space_id) for picture in pictures if picture is not None),
         )
-        for space_id in space_ids or SPACES.keys() - {"url-1"}
+        for space_id in space_ids or set(WORK_SPACES) - {"url-1"}
     )
 
 

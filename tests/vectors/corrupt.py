@@ -605,13 +605,19 @@ def columns():
     two = ref.bitmap([1, 0, 1])
     data = ref.fixed("column", 64)
 
-    def fields(space="sha256", count=3, present=two, fingerprints=data):
+    def fields(space="sha256", count=3, present=two, fingerprints=data, counts=None):
         return {
             "space": space,
             "count": count,
             "present": ref.b64(present),
             "fingerprints": ref.b64(fingerprints),
+            "counts": None if counts is None else ref.b64(counts),
         }
+
+    faces = b"".join(ref.unit_vector(f"face {k}", 128) for k in range(3))
+
+    def people(counts, fingerprints=faces):
+        return fields("face-1", fingerprints=fingerprints, counts=counts)
 
     vectors = samples.vector(1.0) + samples.vector(1.5)
     yield "unknown-space", UNKNOWN_SPACE, "a space id nobody defined", fields("sha257")
@@ -645,6 +651,24 @@ def columns():
         BAD_FINGERPRINT,
         "NaN in the first",
         fields("sscd-1", fingerprints=b"\x00\x7e" + vectors[2:1024] + vectors[:1024]),
+    )
+    yield "counts-missing", MALFORMED, "people, and not said how many", people(None)
+    yield (
+        "counts-in-a-space-of-works",
+        MALFORMED,
+        "one each, said where it goes without saying",
+        fields(counts=b"\x01\x01"),
+    )
+    yield "counts-too-few", MALFORMED, "a count for one of two images", people(b"\x03")
+    yield "counts-too-many", MALFORMED, "a count for an absent image", people(b"\x01\x00\x02")
+    yield "too-many-faces", MALFORMED, "65 in one image", people(b"\x41\x00", bytes(65 * 256))
+    yield "one-face-missing", BAD_FINGERPRINT, "three for four", people(b"\x01\x03")
+    yield "one-face-too-many", BAD_FINGERPRINT, "three for two", people(b"\x01\x01")
+    yield (
+        "face-not-of-norm-one",
+        BAD_FINGERPRINT,
+        "the last of an image has norm 1.5",
+        people(b"\x02\x01", faces[:512] + ref.unit_vector("face", 128, 1.5)),
     )
 
 

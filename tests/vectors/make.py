@@ -43,6 +43,7 @@ def fingerprint_vectors():
         "every space of this version": {
             **samples.FINGERPRINTS,
             "url-1": [ref.sha256(b"https://example.org/a.jpg")],
+            "face-1": [ref.unit_vector("face", 128), ref.unit_vector("face mirrored", 128)],
         },
         "one fingerprint twice": {"pdq-1": [ref.fixed("pdq", 32)] * 2},
     }
@@ -214,9 +215,15 @@ def verdict_vectors():
 def screening_vectors():
     bits = [1, 0, 0, 1, 1, 0, 0, 0, 0, 1]
     columns = {
-        "sha256": ([1] * 10, [ref.fixed(f"candidate {i}", 32) for i in range(10)]),
-        "sscd-1": (bits, [ref.unit_vector(f"candidate {i}") for i in range(sum(bits))]),
-        "pdq-1": ([0] * 10, []),
+        "sha256": ([1] * 10, [ref.fixed(f"candidate {i}", 32) for i in range(10)], b""),
+        "sscd-1": (bits, [ref.unit_vector(f"candidate {i}") for i in range(sum(bits))], b""),
+        "pdq-1": ([0] * 10, [], b""),
+        # Nobody in the first image, three people in the second, one in the third and fourth.
+        "face-1": (
+            bits,
+            [ref.unit_vector(f"face {i}", 128) for i in range(5)],
+            bytes([0, 3, 1, 1]),
+        ),
     }
     return {
         "count": 10,
@@ -226,8 +233,9 @@ def screening_vectors():
                 "bits": present,
                 "present": ref.b64(ref.bitmap(present)),
                 "fingerprints": ref.b64(b"".join(fingerprints)),
+                "counts": ref.b64(counts) if counts else None,
             }
-            for space, (present, fingerprints) in columns.items()
+            for space, (present, fingerprints, counts) in columns.items()
         ],
         "block_digest": ref.sha256(ref.block_content(10, columns)).hex(),
     }

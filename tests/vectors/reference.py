@@ -314,12 +314,12 @@ def bitmap(bits):
 
 
 def block_content(count, columns):
-    """Columns: space → (bits, fingerprints present)."""
+    """Columns: space → (bits, fingerprints present, counts: b"" but for people)."""
     out = struct.pack(">IB", count, len(columns))
     for space in sorted(columns):
-        bits, fingerprints = columns[space]
+        bits, fingerprints, counts = columns[space]
         data = b"".join(fingerprints)
-        out += lp(space.encode()) + bitmap(bits) + struct.pack(">I", len(data)) + data
+        out += lp(space.encode()) + bitmap(bits) + counts + struct.pack(">I", len(data)) + data
     return out
 
 

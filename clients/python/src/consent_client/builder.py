@@ -40,7 +40,7 @@ from consent_client.operations import (
     Screening,
 )
 from consent_client.protocol.screening import MAX_BLOCK, Column
-from consent_client.protocol.spaces import Kind, space
+from consent_client.protocol.spaces import MAX_FACES, PERSON_SPACES, Kind, Subject, space
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from consent_client.transport import (
@@ -55,7 +55,11 @@ BLOCK_ROWS: Final = 1_000
 """Images per request where nothing else is said: an answer every half minute on one core."""
 
 type Candidate = Mapping[str, Sequence[bytes]]
-"""Space id → the image's fingerprint in it, a sequence of one; absent spaces are left out."""
+"""Space id → the image's fingerprint in it, a sequence of one; absent spaces are left out.
+
+In a space of people it is a sequence of any number up to `MAX_FACES`; an empty one means that the
+image was looked at and shows nobody.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +89,45 @@ def columns_of(candidates: Sequence[Candidate], spaces: Sequence[str]) -> list[C
 
     Raises:
         ProtocolError: an unknown space, a fingerprint of the wrong size or norm, more than one of
-            an image in a space, or too many images.
+            an image in a space of works, more than `MAX_FACES` in one of people, or too many
+            images.
     """
     columns = []
     for name in spaces:
         of = space(name)
+        people = of.subject is Subject.PERSON
         present = np.zeros(len(candidates), np.bool_)
+        counts = bytearray()
         data = bytearray()
         for row, candidate in enumerate(candidates):
-            values = candidate.get(name, ())
-            if not values:
+            if not was_checked(candidate, name):
                 continue
-            if len(values) != 1:
+            values = candidate[name]
+            if len(values) > (MAX_FACES if people else 1):
                 raise Malformed("a candidate has one fingerprint in each space")
-            if len(values[0]) != of.size:
+            if any(len(value) != of.size for value in values):
                 raise BadFingerprint("a fingerprint of the wrong size for its space")
             present[row] = True
-            data += values[0]
-        column = Column(name, present, bytes(data))
+            counts.append(len(values))
+            data += b"".join(values)
+        numbers = np.frombuffer(bytes(counts), np.uint8) if people else None
+        column = Column(name, present, bytes(data), numbers)
         if of.kind is Kind.FLOAT:
             column.floats()  # looks at all norms at once, in a tenth of the time of one by one
         columns.append(column)
     return columns
+
+
+def was_checked(candidate: Candidate, space_id: str) -> bool:
+    """Whether an image was looked at in a space.
+
+    Raises:
+        UnknownSpace: no fingerprint space has this id.
+    """
+    values = candidate.get(space_id)
+    if values is None:
+        return False
+    return len(values) > 0 or space(space_id).subject is Subject.PERSON
 
 
 def final_verdict(answered: int, checked: frozenset[str], required: frozenset[str]) -> Verdict:
@@ -130,13 +151,17 @@ def _answers[Key](
     block: ScreenedBlock,
 ) -> Iterator[Answered[Key]]:
     for (key, candidate), answered in zip(items, block.verdicts, strict=True):
-        checked = tuple(name for name in spaces if candidate.get(name))
+        checked = tuple(name for name in spaces if was_checked(candidate, name))
         verdict = final_verdict(answered, frozenset(checked), required)
         yield Answered(key, verdict, checked, block.log_size)
 
 
-def _spaces_of[Key](items: Sequence[tuple[Key, Candidate]], required: Sequence[str]) -> list[str]:
-    return sorted({*required, *(name for _, candidate in items for name in candidate)})
+def _spaces_of[Key](
+    items: Sequence[tuple[Key, Candidate]], required: Sequence[str], opted_in: Sequence[str]
+) -> list[str]:
+    """Where to look: what was not opted in to is not sent, even where it was computed."""
+    found = {*required, *(name for _, candidate in items for name in candidate)}
+    return sorted(found - (set(PERSON_SPACES) - set(opted_in)))
 
 
 def _screen_operation(
@@ -186,7 +211,14 @@ class Builder:
         return self._connection.run(operations.registry_info())
 
     def open_screening(
-        self, dataset: str, use: Use, required_spaces: Sequence[str], candidate_count: int
+        self,
+        dataset: str,
+        use: Use,
+        required_spaces: Sequence[str],
+        candidate_count: int,
+        *,
+        opt_in_spaces: Sequence[str] = (),
+        lawful_basis_stated: bool = False,
     ) -> Screening:
         """Opens a session for one data set and one use.
 
@@ -195,12 +227,22 @@ class Builder:
             use: what it is for.
             required_spaces: an image that lacks one of them is UNKNOWN unless excluded.
             candidate_count: how many images will be sent at most.
+            opt_in_spaces: spaces of people (`face-1`) to look in too.
+            lawful_basis_stated: whether you state that you may lawfully process biometric data of
+                the people in these images; a registry opens no session with such spaces otherwise.
 
         Raises:
             RegistryProblem: `UNAUTHENTICATED`, `INVALID_INPUT`, … TransportError.
         """
         return self._connection.run(
-            operations.open_screening(dataset, use, required_spaces, candidate_count)
+            operations.open_screening(
+                dataset,
+                use,
+                required_spaces,
+                candidate_count,
+                opt_in_spaces=opt_in_spaces,
+                lawful_basis_stated=lawful_basis_stated,
+            )
         )
 
     def screen_block(
@@ -235,6 +277,8 @@ class Builder:
         use: Use,
         required_spaces: Sequence[str],
         block_rows: int = BLOCK_ROWS,
+        opt_in_spaces: Sequence[str] = (),
+        lawful_basis_stated: bool = False,
     ) -> Iterator[Answered[Key]]:
         """Opens a session, screens all items in blocks and closes it.
 
@@ -244,6 +288,8 @@ class Builder:
             use: as `open_screening`.
             required_spaces: as `open_screening`.
             block_rows: images per request, at most `MAX_BLOCK`.
+            opt_in_spaces: as `open_screening`; fingerprints in other spaces of people are not sent.
+            lawful_basis_stated: as `open_screening`.
 
         Yields:
             An answer for each item, in order, as soon as its block is answered.
@@ -254,8 +300,15 @@ class Builder:
         if not items:
             return
         required = frozenset(required_spaces)
-        spaces = _spaces_of(items, required_spaces)
-        screening = self.open_screening(dataset, use, required_spaces, len(items))
+        spaces = _spaces_of(items, required_spaces, opt_in_spaces)
+        screening = self.open_screening(
+            dataset,
+            use,
+            required_spaces,
+            len(items),
+            opt_in_spaces=opt_in_spaces,
+            lawful_basis_stated=lawful_basis_stated,
+        )
         for number, part in _blocks(items, block_rows):
             columns = columns_of([candidate for _, candidate in part], spaces)
             yield from _answers(
@@ -300,11 +353,25 @@ class AsyncBuilder:
         return await self._connection.run(operations.registry_info())
 
     async def open_screening(
-        self, dataset: str, use: Use, required_spaces: Sequence[str], candidate_count: int
+        self,
+        dataset: str,
+        use: Use,
+        required_spaces: Sequence[str],
+        candidate_count: int,
+        *,
+        opt_in_spaces: Sequence[str] = (),
+        lawful_basis_stated: bool = False,
     ) -> Screening:
         """As `Builder.open_screening`."""
         return await self._connection.run(
-            operations.open_screening(dataset, use, required_spaces, candidate_count)
+            operations.open_screening(
+                dataset,
+                use,
+                required_spaces,
+                candidate_count,
+                opt_in_spaces=opt_in_spaces,
+                lawful_basis_stated=lawful_basis_stated,
+            )
         )
 
     async def screen_block(
@@ -325,13 +392,22 @@ class AsyncBuilder:
         use: Use,
         required_spaces: Sequence[str],
         block_rows: int = BLOCK_ROWS,
+        opt_in_spaces: Sequence[str] = (),
+        lawful_basis_stated: bool = False,
     ) -> AsyncIterator[Answered[Key]]:
         """As `Builder.screen`."""
         if not items:
             return
         required = frozenset(required_spaces)
-        spaces = _spaces_of(items, required_spaces)
-        screening = await self.open_screening(dataset, use, required_spaces, len(items))
+        spaces = _spaces_of(items, required_spaces, opt_in_spaces)
+        screening = await self.open_screening(
+            dataset,
+            use,
+            required_spaces,
+            len(items),
+            opt_in_spaces=opt_in_spaces,
+            lawful_basis_stated=lawful_basis_stated,
+        )
         for number, part in _blocks(items, block_rows):
             columns = columns_of([candidate for _, candidate in part], spaces)
             block = await self.screen_block(screening, number, columns)

@@ -530,15 +530,24 @@ mutation OpenScreening($input: OpenScreeningInput!) {
 
 
 def open_screening(
-    dataset: str, use: Use, required_spaces: Sequence[str], candidate_count: int
+    dataset: str,
+    use: Use,
+    required_spaces: Sequence[str],
+    candidate_count: int,
+    *,
+    opt_in_spaces: Sequence[str] = (),
+    lawful_basis_stated: bool = False,
 ) -> Operation[Screening]:
     """Opens a session for one data set and one use."""
-    fields = {
+    fields: dict[str, object] = {
         "dataset": dataset,
         "use": use.name,
         "requiredSpaces": sorted(required_spaces),
         "candidateCount": candidate_count,
     }
+    if opt_in_spaces:
+        fields["optInSpaces"] = sorted(opt_in_spaces)
+        fields["lawfulBasisStated"] = lawful_basis_stated
     return Operation("openScreening", _OPEN, {"input": fields}, _read_screening)
 
 
@@ -571,14 +580,7 @@ def screen(
         "screeningId": screening_id,
         "block": block,
         "count": count,
-        "columns": [
-            {
-                "space": column.space_id,
-                "present": encode_base64(column.bitmap),
-                "fingerprints": encode_base64(column.data),
-            }
-            for column in columns
-        ],
+        "columns": [_column(column) for column in columns],
     }
 
     def read(answer: Answer) -> ScreenedBlock:
@@ -591,6 +593,17 @@ def screen(
         return answered
 
     return Operation("screen", _SCREEN, {"input": fields}, read)
+
+
+def _column(column: Column) -> dict[str, str]:
+    fields = {
+        "space": column.space_id,
+        "present": encode_base64(column.bitmap),
+        "fingerprints": encode_base64(column.data),
+    }
+    if column.counts is not None:
+        fields["counts"] = encode_base64(column.counts.tobytes())
+    return fields
 
 
 _CLOSE = """

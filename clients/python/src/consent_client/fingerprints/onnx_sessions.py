@@ -1,0 +1,25 @@
+"""How every model is run: one thread for each call, from bytes, without onnxruntime's own words."""
+
+from typing import Any, Final
+
+_FATAL_ONLY: Final = 4  # onnxruntime's log severity: what it would print, an exception says as well
+
+
+def start_session(data: bytes) -> Any:
+    """A session of onnxruntime over the bytes of an ONNX file.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+        Exception: of many kinds, which have no common root: not a model that can be run.
+    """
+    import onnxruntime  # noqa: PLC0415 - optional
+
+    options = onnxruntime.SessionOptions()
+    # One thread for each call: a batch runs on as many as its caller has workers.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # The arena keeps the most that was ever used, and its lock costs two threads a seventh.
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = _FATAL_ONLY
+    # From bytes, so that a hostile file can not name other files to read.
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
