@@ -26,6 +26,19 @@ def upgrade() -> None:
         "CONSTRAINT ck_screening_root CHECK (root IS NULL OR length(root) = 32)"
     )
     op.create_table(
+        "excluded",
+        sa.Column("screening_id", sa.LargeBinary(), nullable=False),
+        sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("length(digests) % 16 = 0", name=op.f("ck_excluded_digests")),
+        sa.ForeignKeyConstraint(
+            ["screening_id", "block_number"],
+            ["screening_block.screening_id", "screening_block.number"],
+            name=op.f("fk_excluded_screening_id_block_number"),
+        ),
+        sa.PrimaryKeyConstraint("screening_id", "block_number", name=op.f("pk_excluded")),
+    )
+    op.create_table(
         "contest",
         sa.Column("screening_id", sa.LargeBinary(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -86,5 +99,6 @@ def downgrade() -> None:
     op.drop_table("hold")
     op.drop_table("positive")
     op.drop_table("contest")
+    op.drop_table("excluded")
     for name in ("root", "terms", "opt_in_spaces"):
         op.drop_column("screening", name)

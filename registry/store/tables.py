@@ -52,6 +52,7 @@ _WRAPPED_DATA_KEY = 1 + 4 + 12 + 32 + 16
 _SEALING_KEY_ID = 8
 _SCREENING_ID = 16
 _CANDIDATE = 16
+_ROW_DIGEST = 16
 _BLOCK_LIMIT = 10_000
 
 # On SQLite only INTEGER makes a primary key the row's own number.
@@ -295,6 +296,23 @@ class ScreeningBlock(_StoreModel, table=True):
     verdicts: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class Excluded(_StoreModel, table=True):
+    """Keyed digests of a block's excluded rows, so that a contest can only be about these."""
+
+    __tablename__ = "excluded"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["screening_id", "block_number"],
+            ["screening_block.screening_id", "screening_block.number"],
+        ),
+        _check("digests", f"length(digests) % {_ROW_DIGEST} = 0"),
+    )
+
+    screening_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    block_number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    digests: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class Contest(_StoreModel, table=True):
     """The answer to a contest: which rows of a block, and their verdicts, never what was sent."""
 
@@ -369,6 +387,7 @@ PROCESS: Table = METADATA.tables["process"]
 BUILDER: Table = METADATA.tables["builder"]
 SCREENING: Table = METADATA.tables["screening"]
 SCREENING_BLOCK: Table = METADATA.tables["screening_block"]
+EXCLUDED: Table = METADATA.tables["excluded"]
 CONTEST: Table = METADATA.tables["contest"]
 POSITIVE: Table = METADATA.tables["positive"]
 HOLD: Table = METADATA.tables["hold"]

@@ -7,11 +7,12 @@ guarded main module, and may run inside somebody else's worker process (Ray, Spa
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from consent_client.errors import ImageError
+from consent_client.fingerprints.crops import ContestFingerprints, contest_fingerprints
 from consent_client.fingerprints.images import (
     ImageFingerprints,
     Models,
@@ -60,20 +61,47 @@ def fingerprint_many[Key](
     """
     check_spaces(spaces)
     loaded = load_models(spaces) if models is None else models
+    asked = frozenset(spaces)
+
+    def compute(source: Source, name: str) -> ImageFingerprints:
+        return fingerprint_image(source, asked, name=name, models=loaded)
+
+    return _run(iter(sources), compute, _threads(workers))
+
+
+def contest_many[Key](
+    sources: Iterable[tuple[Key, Source]],
+    spaces: Collection[str],
+    workers: int | None = None,
+    *,
+    models: Models | None = None,
+) -> Iterator[tuple[Key, ContestFingerprints | ImageError]]:
+    """As `fingerprint_many`, with the crops that contest an exclusion: see `crops`."""
+    check_spaces(spaces)
+    loaded = load_models(spaces) if models is None else models
+    asked = frozenset(spaces)
+
+    def compute(source: Source, name: str) -> ContestFingerprints:
+        return contest_fingerprints(source, asked, name=name, models=loaded)
+
+    return _run(iter(sources), compute, _threads(workers))
+
+
+def _threads(workers: int | None) -> int:
     threads = available_cores() if workers is None else workers
     if threads < 1:
         raise ValueError("fingerprint_many needs at least one worker")
-    return _run(iter(sources), frozenset(spaces), threads, loaded)
+    return threads
 
 
-def _run[Key](
-    sources: Iterator[tuple[Key, Source]], spaces: frozenset[str], workers: int, models: Models
-) -> Iterator[tuple[Key, ImageFingerprints | ImageError]]:
+def _run[Key, Found](
+    sources: Iterator[tuple[Key, Source]], compute: Callable[[Source, str], Found], workers: int
+) -> Iterator[tuple[Key, Found | ImageError]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fingerprints")
-    due: deque[tuple[Key, Future[ImageFingerprints | ImageError]]] = deque()
+    due: deque[tuple[Key, Future[Found | ImageError]]] = deque()
     try:
         for key, source in sources:
-            due.append((key, pool.submit(_attempt, source, spaces, str(key), models)))
+            due.append((key, pool.submit(_attempt, compute, source, str(key))))
             del source  # the pool alone holds the bytes, until they are hashed
             if len(due) >= workers * IN_FLIGHT_PER_WORKER:
                 first, result = due.popleft()
@@ -85,12 +113,12 @@ def _run[Key](
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(
-    source: Source, spaces: frozenset[str], key: str, models: Models
-) -> ImageFingerprints | ImageError:
+def _attempt[Found](
+    compute: Callable[[Source, str], Found], source: Source, key: str
+) -> Found | ImageError:
     name = key if isinstance(source, bytes) else ""
     try:
-        return fingerprint_image(source, spaces, name=name, models=models)
+        return compute(source, name)
     except ImageError as problem:
         # As a value it may be kept for long; its traceback would keep the picture's bytes with it.
         problem.__cause__ = problem.__context__ = None
