@@ -17,6 +17,7 @@ from typing import Any
 
 from registry import cli
 from registry.matching.kernels import Hits, Vectors
+from registry.matching.policies import Policy
 from registry.matching.registry_index import IndexView
 from registry.services import matched
 
@@ -27,8 +28,10 @@ _match = matched.match  # this is where a block's matching begins and ends
 _spent = threading.local()
 
 
-def _timed_search(view: IndexView, space_id: str, vectors: Vectors) -> Iterator[Hits]:
-    portions = _search(view, space_id, vectors)
+def _timed_search(
+    view: IndexView, space_id: str, vectors: Vectors, policy: Policy
+) -> Iterator[Hits]:
+    portions = _search(view, space_id, vectors, policy)
     while True:
         clock, processor = time.perf_counter(), time.thread_time()
         hits = next(portions, None)

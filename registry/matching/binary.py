@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import faiss
 import numpy as np
 
-from registry.matching.kernels import Hits, Vectors, in_rows
+from registry.matching.kernels import Near, Nearest, Vectors, in_rows
 from registry.matching.ranges import search_tiles
 
 
@@ -31,7 +31,12 @@ class BinaryKernel:
         """See `Kernel.rows`; the fingerprints themselves."""
         return in_rows(vectors, self.dtype, self.width)
 
-    def table(self, rows: Vectors) -> "BinaryTable":
+    @property
+    def nearest_width(self) -> int:
+        """See `Kernel.nearest_width`."""
+        return 0
+
+    def table(self, rows: Vectors, nearest: Nearest) -> "BinaryTable":  # noqa: ARG002 (has none)
         """See `Kernel.table`."""
         return BinaryTable(rows, self.radius)
 
@@ -43,9 +48,10 @@ class BinaryTable:
     rows: Vectors = field(repr=False)
     radius: int
 
-    def portions(self, queries: Vectors) -> Iterator[Hits]:
+    def portions(self, queries: Vectors) -> Iterator[Near]:
         """See `Table.portions`."""
-        return search_tiles(queries, self.rows, self._search)
+        for query_numbers, row_numbers, _ in search_tiles(queries, self.rows, self._search):
+            yield query_numbers, row_numbers, None
 
     def _search(self, queries: Vectors, rows: Vectors, result: faiss.RangeSearchResult) -> None:
         faiss.hamming_range_search(  # type: ignore[attr-defined]  # missing in FAISS's stubs

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Hits, Vectors, in_rows
+from registry.matching.kernels import Near, Nearest, Vectors, in_rows
 
 _BLOCK_BYTES: Final = 64  # of SHA-256: a key that long is used as it is
 _INNER_PAD: Final = 0x36
@@ -33,6 +33,7 @@ class ExactKernel:
     """
 
     width: Final = 32
+    nearest_width: Final = 0
 
     def __init__(self) -> None:
         # HMAC (RFC 2104) with what only depends on the key done once: twice as fast as
@@ -57,7 +58,7 @@ class ExactKernel:
             hidden.append(outer.digest())
         return np.frombuffer(b"".join(hidden), np.uint8).reshape(-1, self.width)
 
-    def table(self, rows: Vectors) -> "ExactTable":
+    def table(self, rows: Vectors, nearest: Nearest) -> "ExactTable":  # noqa: ARG002 (has none)
         """See `Kernel.table`."""
         return ExactTable(rows)
 
@@ -71,7 +72,7 @@ class ExactTable:
 
     rows: Vectors = field(repr=False)
 
-    def portions(self, queries: Vectors) -> Iterator[Hits]:
+    def portions(self, queries: Vectors) -> Iterator[Near]:
         """See `Table.portions`."""
         if not len(self.rows):
             return
@@ -87,7 +88,7 @@ class ExactTable:
             ends = np.cumsum(counts)
             places = np.arange(ends[-1]) + np.repeat(last[some] - ends, counts)
             if places.size:
-                yield np.repeat(maybe[some], counts), order[places]
+                yield np.repeat(maybe[some], counts), order[places], None
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:

@@ -6,8 +6,10 @@ from typing import Final
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from registry.matching.kernels import Hits, Vectors, in_rows
+from registry.matching.kernels import Near, Nearest, Vectors, in_rows
+from registry.matching.policies import Thresholds
 from registry.matching.ranges import search_tiles
 
 _BLAS_FROM: Final = 4 * 512
@@ -24,15 +26,15 @@ faiss.cvar.distance_compute_blas_threshold = min(
 
 @dataclass(frozen=True, slots=True)
 class FloatKernel:
-    """Finds what has an inner product of at least `threshold`, as float32 adds it up.
+    """Finds what has an inner product of at least its row's threshold, as float32 adds it up.
 
     Attributes:
         width: dimension.
-        threshold: least similarity that matches.
+        thresholds: of rows by their `nearest`; the lowest that any policy allows.
     """
 
     width: int
-    threshold: float
+    thresholds: Thresholds
 
     @property
     def dtype(self) -> np.dtype[np.float32]:
@@ -46,9 +48,14 @@ class FloatKernel:
             raise ValueError("a vector that is not finite")
         return rows
 
-    def table(self, rows: Vectors) -> "FloatTable":
+    @property
+    def nearest_width(self) -> int:
+        """See `Kernel.nearest_width`."""
+        return 1
+
+    def table(self, rows: Vectors, nearest: Nearest) -> "FloatTable":
         """See `Kernel.table`."""
-        return FloatTable(rows, self.threshold)
+        return FloatTable(rows, nearest[:, 0], self.thresholds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +63,19 @@ class FloatTable:
     """Rows compared one by one; see `Table`."""
 
     rows: Vectors = field(repr=False)
-    threshold: float
+    nearest: NDArray[np.float32] = field(repr=False)
+    thresholds: Thresholds
 
-    def portions(self, queries: Vectors) -> Iterator[Hits]:
+    def portions(self, queries: Vectors) -> Iterator[Near]:
         """See `Table.portions`."""
-        return search_tiles(queries, self.rows, self._search)
+        for query_numbers, row_numbers, scores in search_tiles(queries, self.rows, self._search):
+            near = scores >= self.thresholds.of(self.nearest[row_numbers])
+            if near.any():
+                yield query_numbers[near], row_numbers[near], scores[near]
 
     def _search(self, queries: Vectors, rows: Vectors, result: faiss.RangeSearchResult) -> None:
         # FAISS takes what is strictly above: the next number below makes the threshold inclusive.
-        above = np.nextafter(np.float32(self.threshold), np.float32(-np.inf))
+        above = np.nextafter(np.float32(self.thresholds.least), np.float32(-np.inf))
         faiss.range_search_inner_product(
             faiss.swig_ptr(queries),
             faiss.swig_ptr(rows),

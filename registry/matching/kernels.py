@@ -13,8 +13,18 @@ from numpy.typing import NDArray
 type Vectors = NDArray[np.uint8] | NDArray[np.float32]
 """uint8[n, bytes] for exact and binary spaces, float32[n, dimension] for float spaces."""
 
+type Nearest = NDArray[np.float32]
+"""float32[n, `Kernel.nearest_width`]: how alike each row is to the nearest in the bank."""
+
 type Hits = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Two int64[h] of one length: which query, and which row (or whose) lies near it."""
+"""Two int64[h] of one length: which query, and whose row lies near it."""
+
+type Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | None]
+"""int64[h], int64[h], float32[h]: which query, which row, and how alike they are.
+
+The last is None where a space's rule alone decides and nothing is told but yes or no. It is for
+`Segment.portions`, which lets nothing out but hits.
+"""
 
 TILE_QUERIES: Final = 1_024
 TILE_ROWS: Final = 4_096
@@ -28,14 +38,15 @@ the size is 5 % slower on 512 dimensions, a quarter 10 %; larger tiles gain noth
 class Table(Protocol):
     """Rows that can be searched; immutable, and safe to search from many threads at once."""
 
-    def portions(self, queries: Vectors) -> Iterator[Hits]:
+    def portions(self, queries: Vectors) -> Iterator[Near]:
         """All pairs of a query and a row near it, once each, in portions of bounded size.
 
         Args:
             queries: as `Kernel.rows` returns them.
 
         Yields:
-            Query numbers and row numbers, at most `TILE_QUERIES` · `TILE_ROWS` of them.
+            Query numbers, row numbers and similarities, at most `TILE_QUERIES` · `TILE_ROWS` of
+            them.
         """
 
 
@@ -50,6 +61,10 @@ class Kernel(Protocol):
     def width(self) -> int:
         """Elements in a row."""
 
+    @property
+    def nearest_width(self) -> int:
+        """1 where each row's `nearest` says where it matches, 0 where one rule is for all."""
+
     def rows(self, vectors: Vectors) -> Vectors:
         """What is kept of registered fingerprints, and what queries are turned into.
 
@@ -61,8 +76,8 @@ class Kernel(Protocol):
                 has checked them, so it is a mistake in the program.
         """
 
-    def table(self, rows: Vectors) -> Table:
-        """Makes rows searchable; they must not change any more."""
+    def table(self, rows: Vectors, nearest: Nearest) -> Table:
+        """Makes rows searchable; neither they nor what is nearest them may change any more."""
 
 
 def tiles(queries: int, rows: int) -> Iterator[tuple[slice, slice]]:

@@ -1,8 +1,8 @@
 """Everything that is registered and active, in all spaces, at one log size.
 
 Memory: an exact fingerprint takes 40 bytes (and 16 once it was searched), a `pdq-1` 40 and an
-`sscd-1` 2,056, each with its owner. A record with one `sha256`, one `url-1`, eight `pdq-1` and two
-`sscd-1` has 4,512 bytes; measured at 100,000 of them, the process grew by 4,615 a record.
+`sscd-1` 2,060, each with its owner. A record with one `sha256`, one `url-1`, eight `pdq-1` and two
+`sscd-1` has 4,520 bytes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +19,16 @@ from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel
 from registry.matching.floats import FloatKernel
 from registry.matching.kernels import Hits, Kernel, Vectors
+from registry.matching.policies import NO_BANK, Policy, least_thresholds
 from registry.matching.segments import SpaceView
 from registry.matching.space_index import SpaceIndex
+
+type Nearest = Mapping[str, Sequence[float]]
+"""Space → of each fingerprint there, how alike the nearest picture of the bank is, -1 to 1."""
+
+type Added = tuple[int, Fingerprints, Nearest]
+"""A record to be added: its register index, its fingerprints, and what is nearest to them in the
+spaces that have a bank."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +59,19 @@ class IndexView:
         """
         return self._space(space_id).search(vectors)
 
-    def portions(self, space_id: str, vectors: Vectors) -> Iterator[Hits]:
-        """As `search`, in portions of bounded size.
+    def portions(self, space_id: str, vectors: Vectors, policy: Policy) -> Iterator[Hits]:
+        """What matches under a policy, in portions of bounded size; no similarity comes out.
+
+        Args:
+            space_id: which.
+            vectors: as for `search`.
+            policy: the session's.
 
         Raises:
-            UnknownSpace, ValueError: as `search`.
+            UnknownSpace: also a float space that the policy says nothing of.
+            ValueError: as `search`.
         """
-        return self._space(space_id).portions(vectors)
+        return self._space(space_id).portions(vectors, policy.thresholds(space_id))
 
     def _space(self, space_id: str) -> SpaceView:
         found = self.spaces.get(space_id)
@@ -83,11 +97,11 @@ class MatchingIndex:
         """What is active now."""
         return self._view
 
-    def apply(self, added: Sequence[tuple[int, Fingerprints]], removed: Sequence[int]) -> IndexView:
+    def apply(self, added: Sequence[Added], removed: Sequence[int]) -> IndexView:
         """Adds records, then removes some.
 
         Args:
-            added: register index and fingerprints of each, in the order of the log.
+            added: in the order of the log.
             removed: register indices; one that is not here is passed over.
 
         Returns:
@@ -95,16 +109,16 @@ class MatchingIndex:
 
         Raises:
             ProtocolError: fingerprints that do not follow FORMATS.
-            ValueError: register indices do not ascend from call to call.
+            ValueError: register indices do not ascend from call to call, or there is not one
+                `nearest` for each fingerprint of a space that has any.
             In both cases nothing was changed.
         """
         new = {}
         for name, index in self._indexes.items():
-            owners, vectors = _column(self._spaces[name], added)
-            new[name] = owners, index.rows(owners, vectors)
+            new[name] = index.rows(*_column(self._spaces[name], added))
         gone = np.array(removed, np.int64)
-        for name, (owners, rows) in new.items():
-            self._indexes[name].apply(owners, rows, gone)
+        for name, rows in new.items():
+            self._indexes[name].apply(rows, gone)
         self._view = self._look()
         return self._view
 
@@ -133,21 +147,26 @@ def _kernel(space: Space) -> Kernel:
             return ExactKernel()
         case Space(kind=Kind.BINARY, size=size, radius=int(radius)):
             return BinaryKernel(size, radius)
-        case Space(kind=Kind.FLOAT, dimension=dimension, threshold=float(threshold)):
-            return FloatKernel(dimension, threshold)
+        case Space(kind=Kind.FLOAT, dimension=dimension, threshold=float()):
+            return FloatKernel(dimension, least_thresholds(space))
     raise ValueError(f"the space {space.id} has another size, or does not say what matches")
 
 
 def _column(
-    space: Space, added: Sequence[tuple[int, Fingerprints]]
-) -> tuple[NDArray[np.int64], Vectors]:
-    """Owners and vectors of all fingerprints in one space."""
+    space: Space, added: Sequence[Added]
+) -> tuple[NDArray[np.int64], Vectors, NDArray[np.float32]]:
+    """Owners and vectors of all fingerprints in one space, and what is nearest to them."""
     values: list[bytes] = []
     owners: list[int] = []
-    for register_index, fingerprints in added:
+    nearest: list[float] = []
+    for register_index, fingerprints, of_bank in added:
         of_record = fingerprints.get(space.id, ())
         values += of_record
         owners += [register_index] * len(of_record)
+        near = of_bank.get(space.id, [float(NO_BANK)] * len(of_record))
+        if len(near) != len(of_record):
+            raise ValueError("there is one `nearest` for each fingerprint of a space, or none")
+        nearest += near
     if any(len(value) != space.size for value in values):
         raise BadFingerprint("a fingerprint of the wrong size for its space")
     data = b"".join(values)
@@ -155,4 +174,4 @@ def _column(
         vectors: Vectors = decode_floats(data, space)
     else:
         vectors = np.frombuffer(data, np.uint8).reshape(-1, space.size)
-    return np.array(owners, np.int64), vectors
+    return np.array(owners, np.int64), vectors, np.array(nearest, np.float32)

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Hits, Kernel, Table, Vectors
+from registry.matching.kernels import Hits, Kernel, Nearest, Table, Vectors
+from registry.matching.policies import Thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,12 +17,14 @@ class Segment:
 
     Attributes:
         rows: kernel.dtype[n, kernel.width].
+        nearest: float32[n, kernel.nearest_width].
         owners: int64[n], ascending.
         table: the rows, searchable.
         alive: bool[n], or None where no row was removed.
     """
 
     rows: Vectors = field(repr=False)
+    nearest: Nearest = field(repr=False)
     owners: NDArray[np.int64] = field(repr=False)
     table: Table = field(repr=False)
     alive: NDArray[np.bool_] | None = field(default=None, repr=False)
@@ -30,6 +33,12 @@ class Segment:
     def live(self) -> int:
         """Rows that were not removed."""
         return len(self.owners) if self.alive is None else int(np.count_nonzero(self.alive))
+
+    @cached_property
+    def live_owners(self) -> int:
+        """Owners with a row that was not removed."""
+        owners = self.owners if self.alive is None else self.owners[self.alive]
+        return int(np.count_nonzero(np.diff(owners))) + bool(len(owners))
 
     def without(self, owners: NDArray[np.int64]) -> "Segment":
         """This segment less the rows of these owners; itself where it has none of them."""
@@ -43,14 +52,21 @@ class Segment:
             alive[start:stop] = False
         return replace(self, alive=alive)
 
-    def portions(self, queries: Vectors) -> Iterator[Hits]:
-        """Query numbers and owners, as `Table.portions`."""
-        for query_numbers, row_numbers in self.table.portions(queries):
-            if self.alive is None:
-                yield query_numbers, self.owners[row_numbers]
-            else:
-                alive = self.alive[row_numbers]
-                yield query_numbers[alive], self.owners[row_numbers[alive]]
+    def portions(self, queries: Vectors, thresholds: Thresholds | None) -> Iterator[Hits]:
+        """Query numbers and owners, as `Table.portions`.
+
+        Args:
+            queries: as `Kernel.rows` returns them.
+            thresholds: from where on rows match; None for all that are found.
+        """
+        for query_numbers, row_numbers, scores in self.table.portions(queries):
+            stands = np.ones(len(row_numbers), np.bool_)
+            if self.alive is not None:
+                stands &= self.alive[row_numbers]
+            if thresholds is not None and scores is not None:
+                stands &= scores >= thresholds.of(self.nearest[row_numbers, 0])
+            if stands.any():
+                yield query_numbers[stands], self.owners[row_numbers[stands]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +86,21 @@ class SpaceView:
         """Rows that were not removed."""
         return sum(segment.live for segment in self.segments)
 
-    def portions(self, vectors: Vectors) -> Iterator[Hits]:
+    @property
+    def live_owners(self) -> int:
+        """Owners with a row that was not removed.
+
+        One who has rows on both sides of a border between segments counts twice.
+        """
+        return sum(segment.live_owners for segment in self.segments)
+
+    def portions(self, vectors: Vectors, thresholds: Thresholds | None = None) -> Iterator[Hits]:
         """All matches, in portions of bounded size.
 
         Args:
             vectors: the candidates' fingerprints, as `Kernel.rows` takes them.
+            thresholds: in a float space, from where on rows match; None for what the kernel's own
+                say, which are the lowest there are.
 
         Yields:
             Row numbers in `vectors`, and owners: int64[h] each. An owner of several rows may come
@@ -86,14 +112,14 @@ class SpaceView:
         queries = self.kernel.rows(vectors)
         if len(queries):
             for segment in self.segments:
-                yield from segment.portions(queries)
+                yield from segment.portions(queries, thresholds)
 
-    def search(self, vectors: Vectors) -> Hits:
+    def search(self, vectors: Vectors, thresholds: Thresholds | None = None) -> Hits:
         """All matches at once: `portions` put together, 16 bytes for each.
 
         Raises:
             ValueError: as `Kernel.rows`.
         """
         none = np.empty(0, np.int64)
-        hits = [(none, none), *self.portions(vectors)]
+        hits = [(none, none), *self.portions(vectors, thresholds)]
         return np.concatenate([row for row, _ in hits]), np.concatenate([own for _, own in hits])

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Kernel, Vectors
+from registry.matching.kernels import Kernel, Nearest, Vectors
+from registry.matching.policies import NO_BANK
 from registry.matching.segments import Segment, SpaceView
 
 SEGMENT_ROWS: Final = 65_536
@@ -24,12 +25,32 @@ class _Buffer:
     """Where an open segment's rows are written; never touched memory costs nothing."""
 
     rows: Vectors = field(repr=False)
+    nearest: Nearest = field(repr=False)
     owners: NDArray[np.int64] = field(repr=False)
 
     @classmethod
     def empty(cls, kernel: Kernel, size: int) -> "_Buffer":
         """Room for `size` rows."""
-        return cls(np.empty((size, kernel.width), kernel.dtype), np.empty(size, np.int64))
+        return cls(
+            np.empty((size, kernel.width), kernel.dtype),
+            np.empty((size, kernel.nearest_width), np.float32),
+            np.empty(size, np.int64),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Checked rows, to be added.
+
+    Attributes:
+        rows: kernel.dtype[n, kernel.width].
+        nearest: float32[n, kernel.nearest_width].
+        owners: int64[n], ascending.
+    """
+
+    rows: Vectors = field(repr=False)
+    nearest: Nearest = field(repr=False)
+    owners: NDArray[np.int64] = field(repr=False)
 
 
 class SpaceIndex:
@@ -50,41 +71,52 @@ class SpaceIndex:
         """What it holds now."""
         return self._view
 
-    def rows(self, owners: NDArray[np.int64], vectors: Vectors) -> Vectors:
+    def rows(
+        self,
+        owners: NDArray[np.int64],
+        vectors: Vectors,
+        nearest: NDArray[np.float32] | None = None,
+    ) -> Rows:
         """Checks what is to be added and turns it into rows for `apply`.
 
         Args:
             owners: int64[n], whose the vectors are: above all before, ascending, repeats allowed.
             vectors: their fingerprints, as `Kernel.rows` takes them.
+            nearest: float32[n], similarity of each to the nearest in the bank, -1 to 1; None where
+                the space has no bank.
 
         Raises:
-            ValueError: owners out of order or not one per vector, or as `Kernel.rows`.
+            ValueError: owners out of order or not one per vector, the same of `nearest`, or as
+                `Kernel.rows`.
         """
         rows = self._kernel.rows(vectors)
+        if nearest is None:
+            nearest = np.full(len(rows), NO_BANK)
+        if nearest.dtype != np.float32 or nearest.shape != (len(rows),):
+            raise ValueError("nearest must be float32[n], one for each fingerprint")
+        if not (np.abs(nearest) <= 1).all():  # not-a-number would match nothing
+            raise ValueError("nearest must be between -1 and 1")
         if owners.dtype != np.int64 or owners.shape != (len(rows),):
             raise ValueError("owners must be int64[n], one for each fingerprint")
         if len(owners) and (owners[0] <= self._greatest_owner or (np.diff(owners) < 0).any()):
             raise ValueError("owners must ascend: the log adds records in the order of its indices")
-        return rows
+        return Rows(rows, nearest[:, None][:, : self._kernel.nearest_width], owners)
 
-    def apply(
-        self, owners: NDArray[np.int64], rows: Vectors, removed: NDArray[np.int64]
-    ) -> SpaceView:
+    def apply(self, new: Rows, removed: NDArray[np.int64]) -> SpaceView:
         """Adds rows, then removes owners.
 
         Args:
-            owners: int64[n], whose the rows are.
-            rows: from the method `rows`, for these owners.
+            new: from the method `rows`.
             removed: int64[m], whose rows to remove; who has none is passed over.
 
         Returns:
             The new view; earlier ones stay as they are.
         """
-        segments, buffer = self._appended(owners, rows)
+        segments, buffer = self._appended(new)
         if removed.size:
             segments = [segment.without(removed) for segment in segments]
-        if owners.size:
-            self._greatest_owner = int(owners[-1])
+        if new.owners.size:
+            self._greatest_owner = int(new.owners[-1])
         self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
         return self._view
 
@@ -114,21 +146,20 @@ class SpaceIndex:
         self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
         return self._view
 
-    def _appended(
-        self, owners: NDArray[np.int64], rows: Vectors
-    ) -> tuple[list[Segment], _Buffer | None]:
+    def _appended(self, new: Rows) -> tuple[list[Segment], _Buffer | None]:
         segments, buffer = list(self._view.segments), self._buffer
         start = 0
-        while start < len(owners):
+        while start < len(new.owners):
             if buffer is None or len(segments[-1].owners) == SEGMENT_ROWS:
                 buffer = _Buffer.empty(self._kernel, SEGMENT_ROWS)
                 segments.append(self._segment(buffer, 0, None))
             last = segments.pop()
             used = len(last.owners)
-            stop = start + min(len(owners) - start, SEGMENT_ROWS - used)
+            stop = start + min(len(new.owners) - start, SEGMENT_ROWS - used)
             filled = used + stop - start
-            buffer.rows[used:filled] = rows[start:stop]  # no view looks there yet
-            buffer.owners[used:filled] = owners[start:stop]
+            buffer.rows[used:filled] = new.rows[start:stop]  # no view looks there yet
+            buffer.nearest[used:filled] = new.nearest[start:stop]
+            buffer.owners[used:filled] = new.owners[start:stop]
             alive = last.alive
             if alive is not None:
                 alive = np.concatenate([alive, np.ones(stop - start, np.bool_)])
@@ -148,19 +179,22 @@ class SpaceIndex:
             filled = used + part.live
             if part.alive is None:
                 buffer.rows[used:filled] = part.rows
+                buffer.nearest[used:filled] = part.nearest
                 buffer.owners[used:filled] = part.owners
             else:
                 kept = np.flatnonzero(part.alive)  # "clip": or NumPy copies once more
                 np.take(part.rows, kept, axis=0, out=buffer.rows[used:filled], mode="clip")
+                buffer.nearest[used:filled] = part.nearest[kept]
                 np.take(part.owners, kept, out=buffer.owners[used:filled], mode="clip")
             used = filled
         return self._segment(buffer, used, None)
 
     def _segment(self, buffer: _Buffer, filled: int, alive: NDArray[np.bool_] | None) -> Segment:
-        rows, owners = buffer.rows[:filled], buffer.owners[:filled]
-        rows.setflags(write=False)
-        owners.setflags(write=False)
-        return Segment(rows, owners, self._kernel.table(rows), alive)
+        seen = (buffer.rows[:filled], buffer.nearest[:filled], buffer.owners[:filled])
+        for array in seen:
+            array.setflags(write=False)
+        rows, nearest, owners = seen
+        return Segment(rows, nearest, owners, self._kernel.table(rows, nearest), alive)
 
 
 def _untouched(group: Sequence[Segment]) -> bool:

@@ -62,6 +62,11 @@ class State:
     active_records: int
     last_day: int
 
+    @property
+    def float_records(self) -> int:
+        """Active records with vectors of a work: how many there are to be confused with."""
+        return self.index.spaces["sscd-1"].live_owners
+
 
 class Follower:
     """Replays the log into the indexes and keeps following it.
@@ -276,7 +281,7 @@ class Follower:
                     if added.pop(index, None) is None:
                         removed.append(index)
         view = self._matching.apply(
-            [(index, content.fingerprints) for index, content in added.items()], removed
+            [(index, content.fingerprints, {}) for index, content in added.items()], removed
         )
         return State(
             log_size=stop,

@@ -16,6 +16,7 @@ from consent_client.protocol.verdicts import combine_block
 from registry.errors import InvalidInput
 from registry.services.blocks import Block
 from registry.services.following import State
+from registry.services.terms import policy_in
 from registry.store import screenings
 
 
@@ -55,12 +56,13 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
         ProtocolError: a column does not follow FORMATS.
     """
     # What matched says, per image: many records may match one image, four stances are all there is.
+    policy = policy_in(screening.terms)
     said = np.zeros((block.count, len(Stance)), dtype=np.bool_)
     pairs = {}
     for column in block.columns:
         vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
         found = []
-        for hits, owners in state.index.portions(column.space_id, vectors):
+        for hits, owners in state.index.portions(column.space_id, vectors, policy):
             rows = column.rows[hits]
             said[rows, state.stances[owners, Use(screening.use)]] = True
             if column.space.kind is not Kind.EXACT:
@@ -68,12 +70,12 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
         if found:
             pairs[column.space_id] = np.unique(np.concatenate(found), axis=0)
     rows, stances = np.nonzero(said)
-    unknown = _unknown(block.columns, screening.required_spaces)
+    unknown = unknown_rows(block.columns, screening.required_spaces)
     verdicts = combine_block(block.count, rows, stances.astype(np.uint8), unknown)
     return Matched(verdicts, pairs)
 
 
-def _unknown(columns: Sequence[Column], required: Sequence[str]) -> npt.NDArray[np.bool_]:
+def unknown_rows(columns: Sequence[Column], required: Sequence[str]) -> npt.NDArray[np.bool_]:
     """bool[count]: images that lack a required space."""
     unknown = np.zeros(columns[0].count, dtype=np.bool_)
     present = {column.space_id: column.present for column in columns}

@@ -21,7 +21,6 @@ from registry.services.clock import Clock
 from registry.services.days import sequence_day
 from registry.services.following import Follower
 from registry.services.founding import found
-from registry.services.people import spaces_in_force
 from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
@@ -93,7 +92,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
         follower = Follower(
             store,
             keyring,
-            MatchingIndex(spaces_in_force(settings.face_threshold)),
+            MatchingIndex(),
             clock,
             secrets.token_hex(PROCESS_ID_BYTES),
             settings.follow_seconds,

@@ -10,11 +10,13 @@ from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import InvalidInput, UnknownScreening
+from registry.matching.policies import policy_for
 from registry.services.builders import Builder
 from registry.services.names import plain
 from registry.services.people import check_opt_in
 from registry.services.running import Registry
-from registry.store import screenings
+from registry.services.terms import write_terms
+from registry.store import contests, screenings
 
 SCREENING_ID_BYTES = 16
 ROOT_BYTES = 32
@@ -29,9 +31,11 @@ class Closing:
     """The counts of a closed screening.
 
     Attributes:
-        verdicts: images per verdict.
+        verdicts: images per verdict, after contests.
         present: for each space, images that carried a fingerprint in it.
         answered: images answered.
+        contested: images that were contested.
+        overturned: how many of those are no longer excluded.
         complete: whether that is all that were announced.
     """
 
@@ -41,6 +45,8 @@ class Closing:
     present: dict[str, int]
     least_log_size: int
     greatest_log_size: int
+    contested: int = 0
+    overturned: int = 0
 
     @property
     def complete(self) -> bool:
@@ -109,6 +115,7 @@ async def open_screening(
         NotReady: the indexes are still being built.
     """
     state = await registry.follower.answerable()
+    policy = policy_for(state.float_records, registry.settings.face_threshold)
     row = screenings.ScreeningRow(
         id=secrets.token_bytes(SCREENING_ID_BYTES),
         builder_id=builder.id,
@@ -119,7 +126,7 @@ async def open_screening(
         opened_at=int(registry.clock.now()),
         closed_at=None,
         opt_in_spaces=tuple(sorted(opening.opt_in_spaces)),
-        terms="",
+        terms=write_terms(opening.use, opening.required_spaces, opening.opt_in_spaces, policy, 0),
         root=opening.root,
     )
     async with registry.store.write() as connection:
@@ -148,6 +155,16 @@ async def close_screening(registry: Registry, builder: Builder, screening_id: by
             for name, count in block.present.items():
                 present[name] = present.get(name, 0) + count
             log_sizes.append(block.log_size)
+        contested = overturned = 0
+        async for contest in contests.of_screening(connection, screening_id):
+            final = np.bincount(
+                np.frombuffer(contest.verdicts, dtype=np.uint8), minlength=len(Verdict)
+            )
+            contested += len(contest.verdicts)
+            overturned += len(contest.verdicts) - int(final[Verdict.EXCLUDE])
+            verdicts += final
+            verdicts[Verdict.EXCLUDE] -= len(contest.verdicts)
+            log_sizes.append(contest.log_size)
     return Closing(
         candidate_count=row.candidate_count,
         answered=int(verdicts.sum()),
@@ -155,6 +172,8 @@ async def close_screening(registry: Registry, builder: Builder, screening_id: by
         present=dict(sorted(present.items())),
         least_log_size=min(log_sizes, default=0),
         greatest_log_size=max(log_sizes, default=0),
+        contested=contested,
+        overturned=overturned,
     )
 
 

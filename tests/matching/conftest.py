@@ -10,6 +10,7 @@ from registry.matching import exact, kernels, space_index
 from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel
 from registry.matching.floats import FloatKernel
+from registry.matching.policies import Thresholds
 from registry.matching.threads import one_faiss_thread
 
 one_faiss_thread()  # as in the server: more would wait for each other on data this small
@@ -65,7 +66,7 @@ def _float():
     alphabet = np.concatenate([np.eye(4), -np.eye(4), halves]).astype(np.float32)
     similarity = alphabet.astype(np.float64) @ alphabet.T.astype(np.float64)
     assert (similarity == 0.5).any()
-    return Subject("float", lambda: FloatKernel(4, 0.5), alphabet, similarity >= 0.5)
+    return Subject("float", lambda: FloatKernel(4, Thresholds.at(0.5)), alphabet, similarity >= 0.5)
 
 
 SUBJECTS = {subject.name: subject for subject in (_exact(), _binary(), _float())}
@@ -100,4 +101,4 @@ def pairs(hits):
 
 def add(index, owners, vectors, removed=()):
     owners = np.array(owners, np.int64)
-    return index.apply(owners, index.rows(owners, vectors), np.array(removed, np.int64))
+    return index.apply(index.rows(owners, vectors), np.array(removed, np.int64))

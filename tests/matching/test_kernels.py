@@ -18,6 +18,7 @@ from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel, ExactTable
 from registry.matching.floats import FloatKernel
 from registry.matching.kernels import TILE_QUERIES, TILE_ROWS, tiles
+from registry.matching.policies import Thresholds
 from registry.matching.threads import one_faiss_thread
 
 from .conftest import pairs
@@ -25,8 +26,9 @@ from .conftest import pairs
 
 def found(kernel, rows, queries):
     """Set of (query, row)."""
-    portions = kernel.table(kernel.rows(rows)).portions(kernel.rows(queries))
-    return set().union(*(pairs(portion) for portion in portions))
+    nearest = np.full((len(rows), kernel.nearest_width), -1, np.float32)
+    portions = kernel.table(kernel.rows(rows), nearest).portions(kernel.rows(queries))
+    return set().union(*(pairs(portion[:2]) for portion in portions))
 
 
 def unit(random, count, width):
@@ -67,7 +69,7 @@ def test_floats_match_from_the_threshold_on(queries):
     query = np.zeros((queries, 512), np.float32)
     query[:, 0] = 1
     expected = {(i, row) for i in range(queries) for row in (0, 1)}
-    assert found(FloatKernel(512, 0.5), rows, query) == expected
+    assert found(FloatKernel(512, Thresholds.at(0.5)), rows, query) == expected
 
 
 @pytest.mark.parametrize("width", [64, 128, 512, 768])
@@ -80,7 +82,7 @@ def test_floats_agree_with_plain_products(width):
     assert (np.abs(similarity - 0.5) > 1e-5).all()  # none so near that float32 could differ
     expected = set(zip(*(side.tolist() for side in np.nonzero(similarity >= 0.5)), strict=True))
     assert expected
-    assert found(FloatKernel(width, 0.5), rows, queries) == expected
+    assert found(FloatKernel(width, Thresholds.at(0.5)), rows, queries) == expected
 
 
 def test_binary_agrees_with_counting_bits():
@@ -114,7 +116,7 @@ def test_exact_compares_all_bytes():
     rows = np.zeros((32, 32), np.uint8)
     rows[np.arange(1, 32), np.arange(1, 32)] = 1
     hits = ExactTable(rows).portions(rows)
-    assert set().union(*(pairs(portion) for portion in hits)) == {(i, i) for i in range(32)}
+    assert set().union(*(pairs(portion[:2]) for portion in hits)) == {(i, i) for i in range(32)}
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 1000])
@@ -125,7 +127,7 @@ def test_exact_at_the_ends_of_its_order(size):
     rows[:, 31] = np.arange(size) // 200
     queries = np.concatenate([rows[:1], rows[-1:], np.full((1, 32), 255), np.zeros((1, 32))])
     hits = [*ExactTable(rows).portions(queries.astype(np.uint8))]
-    answer = set().union(*(pairs(portion) for portion in hits))
+    answer = set().union(*(pairs(portion[:2]) for portion in hits))
     last = {(1, size - 1)} if size > 1 else set()
     both = {(0, 0), (1, 0)} if size == 1 else ({(0, 0)} if size else set())
     assert answer == both | last
@@ -152,7 +154,7 @@ def test_exact_keeps_hmacs_under_a_key_of_its_own(monkeypatch):
     assert ExactKernel().rows(plain).tobytes() == expected
 
 
-KERNELS = (ExactKernel(), BinaryKernel(32, 31), FloatKernel(32, 0.5))
+KERNELS = (ExactKernel(), BinaryKernel(32, 31), FloatKernel(32, Thresholds.at(0.5)))
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: type(kernel).__name__)
@@ -179,7 +181,7 @@ def test_arrays_that_are_not_contiguous_mean_the_same(kernel):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("at", [(0, 0), (4, 31)])
 def test_what_is_not_finite_never_gets_in_or_is_answered_as_clear(bad, at):
-    kernel = FloatKernel(32, 0.5)
+    kernel = FloatKernel(32, Thresholds.at(0.5))
     vectors = unit(np.random.default_rng(0), 5, 32)
     vectors[at] = bad
     with pytest.raises(ValueError, match="not finite"):
@@ -209,6 +211,7 @@ DENSE = """
 import resource, sys
 import numpy as np
 from registry.matching import binary, exact, floats
+from registry.matching.policies import Thresholds
 from registry.matching.space_index import SpaceIndex
 from registry.matching.threads import one_faiss_thread
 one_faiss_thread()
@@ -217,7 +220,7 @@ records, queries = 100_000, 1_500
 vectors = np.ones((records, kernel.width), kernel.dtype)
 index = SpaceIndex(kernel)
 owners = np.arange(records)
-index.apply(owners, index.rows(owners, vectors), np.empty(0, np.int64))
+index.apply(index.rows(owners, vectors), np.empty(0, np.int64))
 few = [*index.view.portions(vectors[:2])]  # whatever is set up at the first search
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 hits = greatest = 0
@@ -230,7 +233,12 @@ print(greatest, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) //
 
 
 @pytest.mark.parametrize(
-    "kernel", ["exact.ExactKernel()", "binary.BinaryKernel(32, 31)", "floats.FloatKernel(16, 0.5)"]
+    "kernel",
+    [
+        "exact.ExactKernel()",
+        "binary.BinaryKernel(32, 31)",
+        "floats.FloatKernel(16, Thresholds.at(0.5))",
+    ],
 )
 def test_when_everything_matches_memory_stays_bounded(kernel):
     """150 million hits, 2.4 GB if they were collected: in a process of its own, by its peak."""
@@ -247,6 +255,6 @@ def test_when_everything_matches_memory_stays_bounded(kernel):
 def test_portions_come_one_at_a_time():
     """Whoever has seen enough stops, and the rest is never searched."""
     rows = np.zeros((3 * TILE_ROWS, 32), np.uint8)
-    table = BinaryKernel(32, 31).table(rows)
+    table = BinaryKernel(32, 31).table(rows, np.empty((len(rows), 0), np.float32))
     first = next(islice(table.portions(rows[:1]), 1))
     assert len(first[0]) == TILE_ROWS

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from consent_client.errors import BadFingerprint, ProtocolError, UnknownSpace
 from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.spaces import SPACES, Kind, Space
+from registry.matching.policies import policy_for
 from registry.matching.registry_index import MatchingIndex
 from registry.matching.threads import one_faiss_thread
 
 from .conftest import pairs
+
+SMALL = policy_for(0, 0.50)
 
 
 def record(seed, pdqs=8, sscds=2):
@@ -26,6 +29,11 @@ def record(seed, pdqs=8, sscds=2):
             encode_float(random.standard_normal(512).astype(np.float32)) for _ in range(sscds)
         ),
     }
+
+
+def added(records):
+    """As `apply` takes them, where nothing is near the bank."""
+    return [(index, fingerprints, {}) for index, fingerprints in records.items()]
 
 
 def query(space_id, *fingerprints):
@@ -48,7 +56,7 @@ def owners(view, fingerprints):
 def test_a_record_is_found_by_each_of_its_fingerprints_in_its_space_alone():
     index = MatchingIndex()
     records = {i: record(i) for i in (0, 3, 4)}
-    view = index.apply(list(records.items()), [])
+    view = index.apply(added(records), [])
     for i, fingerprints in records.items():
         assert owners(view, fingerprints) == [{i}] * 13
     stranger = record(99)
@@ -59,7 +67,7 @@ def test_a_record_is_found_by_each_of_its_fingerprints_in_its_space_alone():
 
 def test_a_record_without_a_space_is_found_in_its_others():
     index = MatchingIndex()
-    view = index.apply([(0, {"sha256": (bytes(32),)}), (1, {"pdq-1": (bytes(32),)})], [])
+    view = index.apply(added({0: {"sha256": (bytes(32),)}, 1: {"pdq-1": (bytes(32),)}}), [])
     assert pairs(view.search("sha256", query("sha256", bytes(32)))) == {(0, 0)}
     assert pairs(view.search("pdq-1", query("pdq-1", bytes(32)))) == {(0, 1)}
     assert view.spaces["sscd-1"].live == 0
@@ -78,8 +86,8 @@ def test_an_empty_index_finds_nothing():
 
 def test_removed_records_are_found_by_earlier_views_only():
     index = MatchingIndex()
-    before = index.apply([(i, record(i)) for i in range(5)], [])
-    after = index.apply([(5, record(5))], [1, 4, 77])
+    before = index.apply(added({i: record(i) for i in range(5)}), [])
+    after = index.apply([(5, record(5), {})], [1, 4, 77])
     assert index.view is after
     for i in range(6):
         assert owners(before, record(i)) == [{i} if i < 5 else set()] * 13
@@ -89,18 +97,20 @@ def test_removed_records_are_found_by_earlier_views_only():
 
 
 def test_portions_together_are_the_search():
-    view = MatchingIndex().apply([(i, record(0)) for i in range(4)], [])
+    view = MatchingIndex().apply(added(dict.fromkeys(range(4), record(0))), [])
     for space_id, values in record(0).items():
         vectors = query(space_id, *values)
-        portions = view.portions(space_id, vectors)
+        portions = view.portions(space_id, vectors, SMALL)
         assert set().union(*map(pairs, portions)) == pairs(view.search(space_id, vectors))
 
 
 def test_an_unknown_space_is_refused():
     view = MatchingIndex().view
-    for call in (view.search, view.portions):
-        with pytest.raises(UnknownSpace):
-            call("face-2", np.zeros((1, 128), np.float32))
+    vectors = np.zeros((1, 128), np.float32)
+    with pytest.raises(UnknownSpace):
+        view.search("face-2", vectors)
+    with pytest.raises(UnknownSpace):
+        view.portions("face-2", vectors, SMALL)
 
 
 @pytest.mark.parametrize(
@@ -118,25 +128,29 @@ def test_an_unknown_space_is_refused():
 )
 def test_a_bad_fingerprint_changes_nothing_in_any_space(space_id, bad):
     index = MatchingIndex()
-    before = index.apply([(0, record(0))], [])
+    before = index.apply([(0, record(0), {})], [])
     spoilt = {**record(1), space_id: (*record(1)[space_id], bad)}
     with pytest.raises(BadFingerprint):
-        index.apply([(1, record(1)), (2, spoilt)], [0])
+        index.apply([(1, record(1), {}), (2, spoilt, {})], [0])
     assert index.view is before
     assert owners(before, record(0)) == [{0}] * 13
-    view = index.apply([(1, record(1))], [])
+    view = index.apply([(1, record(1), {})], [])
     assert owners(view, record(1)) == [{1}] * 13
 
 
 def test_fingerprints_whose_lengths_only_agree_together_are_refused():
     with pytest.raises(BadFingerprint):
-        MatchingIndex().apply([(0, {"pdq-1": (bytes(31), bytes(33))})], [])
+        MatchingIndex().apply(added({0: {"pdq-1": (bytes(31), bytes(33))}}), [])
 
 
 def test_register_indices_out_of_order_change_nothing():
     index = MatchingIndex()
-    before = index.apply([(5, record(5))], [])
-    for added in ([(5, record(1))], [(4, record(1))], [(7, record(1)), (6, record(2))]):
+    before = index.apply([(5, record(5), {})], [])
+    for added in (
+        [(5, record(1), {})],
+        [(4, record(1), {})],
+        [(7, record(1), {}), (6, record(2), {})],
+    ):
         with pytest.raises(ValueError, match="ascend"):
             index.apply(added, [5])
         assert index.view is before
@@ -149,7 +163,7 @@ def test_register_indices_out_of_order_change_nothing():
 def test_any_fingerprints_give_the_typed_error_or_none(fingerprints):
     index = MatchingIndex()
     try:
-        index.apply([(0, fingerprints)], [])
+        index.apply([(0, fingerprints, {})], [])
     except ProtocolError:
         assert all(space.live == 0 for space in index.view.spaces.values())
 
@@ -169,7 +183,7 @@ def test_more_spaces_need_no_change_here():
     index = MatchingIndex({"face-1": face})
     vector = np.zeros(128, np.float32)
     vector[0] = 1
-    view = index.apply([(7, {"face-1": (encode_float(vector),)})], [])
+    view = index.apply(added({7: {"face-1": (encode_float(vector),)}}), [])
     assert pairs(view.search("face-1", vector[None])) == {(0, 7)}
 
 
@@ -194,7 +208,7 @@ def test_one_view_holds_one_moment_in_all_spaces():
     for thread in threads:
         thread.start()
     for i in range(60):
-        index.apply([(i, records[i])], [i - 3] if i >= 3 else [])
+        index.apply([(i, records[i], {})], [i - 3] if i >= 3 else [])
         if i % 10 == 0:
             index.compact()
     done.set()
@@ -205,12 +219,12 @@ def test_one_view_holds_one_moment_in_all_spaces():
 
 
 def test_memory_per_record_is_as_stated():
-    """A record with one sha256, eight pdq and two sscd: 40 + 320 + 4,112 bytes."""
+    """A record with one sha256, eight pdq and two sscd: 40 + 320 + 4,120 bytes."""
     index = MatchingIndex()
     fingerprints = {name: values for name, values in record(0).items() if name != "url-1"}
-    view = index.apply([(i, fingerprints) for i in range(100)], [])
+    view = index.apply(added(dict.fromkeys(range(100), fingerprints)), [])
     held = {
-        name: sum(s.rows.nbytes + s.owners.nbytes for s in space.segments) // 100
+        name: sum(s.rows.nbytes + s.nearest.nbytes + s.owners.nbytes for s in space.segments) // 100
         for name, space in view.spaces.items()
     }
-    assert held == {"sha256": 40, "pdq-1": 320, "sscd-1": 4_112, "url-1": 0, "face-1": 0}
+    assert held == {"sha256": 40, "pdq-1": 320, "sscd-1": 4_120, "url-1": 0, "face-1": 0}

@@ -147,7 +147,8 @@ def test_each_removal_is_seen_by_later_views_only(small, subject):
 
 def test_rows_that_a_view_sees_can_not_be_written(subject):
     view = add(SpaceIndex(subject.make()), [0], subject.vectors([0]))
-    for array in (view.segments[0].rows, view.segments[0].owners):
+    segment = view.segments[0]
+    for array in (segment.rows, segment.owners, segment.nearest[:, :1]):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -156,7 +157,7 @@ def test_the_arrays_that_were_added_may_be_used_again(subject):
     index = SpaceIndex(subject.make())
     vectors = subject.vectors([0]).copy()
     owners = np.array([7], np.int64)
-    view = index.apply(owners, index.rows(owners, vectors), np.empty(0, np.int64))
+    view = index.apply(index.rows(owners, vectors), np.empty(0, np.int64))
     vectors[:] = subject.vectors([1])
     owners[:] = 8
     assert (0, 7) in pairs(view.search(subject.vectors([0])))

@@ -1,0 +1,109 @@
+"""What a session is answered by: fixed when it opens, for all of its blocks.
+
+Terms are canonical JSON (RFC 8785): keys sorted, no spaces, numbers as short as they can be. They
+say the use, the spaces, what matches in each of them, and by which policy and bank that was chosen.
+They are stored with the session and read back for every block, so that neither a registry that
+grows nor an operator who changes a setting changes what was promised while it runs.
+"""
+
+import json
+from collections.abc import Collection
+from typing import Any, Final
+
+from consent_client.protocol.spaces import SPACES, WORK_SPACES, Kind, Space
+from consent_client.protocol.statements import Use
+from registry.errors import CorruptRegistry
+from registry.matching.policies import Band, Policy, Thresholds, policy_for
+
+TERMS_VERSION: Final = 1
+
+
+def write_terms(
+    use: Use,
+    required_spaces: Collection[str],
+    opt_in_spaces: Collection[str],
+    policy: Policy,
+    bank_version: int,
+) -> str:
+    """The terms of a session, canonical JSON.
+
+    Args:
+        use: what is screened for.
+        required_spaces: ids of the spaces without which an image is UNKNOWN.
+        opt_in_spaces: ids of the spaces of people that are looked in, too.
+        policy: which pairs match.
+        bank_version: of the specificity bank that records were measured against.
+    """
+    spaces = sorted({*WORK_SPACES, *opt_in_spaces})
+    return json.dumps(
+        {
+            "bank": bank_version,
+            "optInSpaces": sorted(opt_in_spaces),
+            "policy": {"name": policy.name, "version": policy.version},
+            "requiredSpaces": sorted(required_spaces),
+            "spaces": {name: _rule(SPACES[name], policy) for name in spaces},
+            "use": use.cawg,
+            "version": TERMS_VERSION,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    )
+
+
+def policy_in(terms: str) -> Policy:
+    """The policy that terms promise.
+
+    Args:
+        terms: as stored; empty for a session that was opened before there were any: it is answered
+            as a small registry answers.
+
+    Raises:
+        CorruptRegistry: these are no terms.
+    """
+    if not terms:
+        return policy_for(0, SPACES["face-1"].threshold or 1.0)
+    try:
+        read = json.loads(terms)
+        spaces = {
+            name: _thresholds(rule["bands"])
+            for name, rule in read["spaces"].items()
+            if "bands" in rule
+        }
+        return Policy(read["policy"]["name"], read["policy"]["version"], spaces)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        message = "The terms of a session can not be read."
+        raise CorruptRegistry(message) from None
+
+
+def _rule(space: Space, policy: Policy) -> dict[str, Any]:
+    thresholds = policy.thresholds(space.id)
+    if thresholds is not None:
+        return {"bands": [_band(band) for band in thresholds.bands]}
+    if space.kind is Kind.BINARY:
+        return {"radius": space.radius}
+    return {"equal": True}
+
+
+def _band(band: Band) -> dict[str, float]:
+    return {
+        "ceiling": _short(band.ceiling),
+        "floor": _short(band.floor),
+        "margin": _short(band.margin),
+        "upTo": _short(band.up_to),
+    }
+
+
+def _thresholds(bands: list[dict[str, float]]) -> Thresholds:
+    return Thresholds(
+        tuple(
+            Band(
+                float(band["upTo"]), *(float(band[name]) for name in ("floor", "margin", "ceiling"))
+            )
+            for band in bands
+        )
+    )
+
+
+def _short(number: float) -> float:
+    """As RFC 8785 writes it: a whole number without a fraction."""
+    return int(number) if number.is_integer() else number
