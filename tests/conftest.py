@@ -6,6 +6,7 @@ gets a database of its own, copied from a migrated template; so does SQLite.
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
@@ -20,6 +21,10 @@ from registry.store.engine import POSTGRESQL, SQLITE, Store, open_store
 from registry.store.migrate import upgrade
 
 DIALECTS = (SQLITE, POSTGRESQL)
+
+# Models that are prepared on first use lie with the other things that are made, not in the user's
+# own cache; processes that tests start find them too.
+os.environ.setdefault("CONSENT_CACHE", str(Path(__file__).parents[1] / "build" / "cache"))
 
 
 def _run_apart(work: Coroutine[Any, Any, object]) -> None:

@@ -92,7 +92,7 @@ def test_only_what_is_asked_for():
         assert set(found.fingerprints) | set(found.missing) == set(spaces)
 
 
-@pytest.mark.parametrize("spaces", [["url-1"], ["face-1"], ["pdq-1", "nothing"]])
+@pytest.mark.parametrize("spaces", [["url-1"], ["face-2"], ["pdq-1", "nothing"]])
 def test_other_spaces_are_refused(spaces):
     for function in (fingerprint_image, registration_fingerprints):
         with pytest.raises(UnknownSpace):

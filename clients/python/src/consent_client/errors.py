@@ -19,7 +19,10 @@
     │   ├── TruncatedImage        the picture ends early or is damaged
     │   ├── ImageTooLarge         more bytes, more pixels or a longer side than the limit
     │   ├── MissingModel          an optional model is not installed; `.extra` brings it
-    │   └── ModelMismatch         a model file that disagrees with the space's reference vectors
+    │   ├── ModelMismatch         a model file that disagrees with the space's reference vectors
+    │   ├── NoFace                no face is seen, or none of the number that was chosen
+    │   ├── SeveralFaces          several are seen, and none was chosen; `.faces` says how many
+    │   └── PoorFace              too small, blurred or turned to register; `.reason` says which
     ├── RegistryProblem           a Problem in answer; `.problem_code`, `.retry_after`
     ├── TransportError            the registry could not be reached, or answered nonsense
     │   ├── Unreachable           a fault that may pass: no connection, no answer in time, a 5xx
@@ -187,6 +190,40 @@ class ModelMismatch(ImageError):
     """A model file that does not agree with the space's reference vectors."""
 
     code = "MODEL_MISMATCH"
+
+
+class NoFace(ImageError):
+    """No face is seen in the picture, or none of the number that was chosen."""
+
+    code = "NO_FACE"
+
+
+class SeveralFaces(ImageError):
+    """Several faces are seen, and none was chosen.
+
+    Attributes:
+        faces: how many.
+    """
+
+    code = "SEVERAL_FACES"
+
+    def __init__(self, message: str, faces: int, source: str = "") -> None:
+        super().__init__(message, source)
+        self.faces = faces
+
+
+class PoorFace(ImageError):
+    """The face is not good enough to be registered.
+
+    Attributes:
+        reason: `too small`, `blurred` or `turned`.
+    """
+
+    code = "POOR_FACE"
+
+    def __init__(self, message: str, reason: str, source: str = "") -> None:
+        super().__init__(message, source)
+        self.reason = reason
 
 
 # Talking to a registry

@@ -81,8 +81,10 @@ def _box(
     corners = np.array([[0, 0, 1], [SIDE, 0, 1], [0, SIDE, 1], [SIDE, SIDE, 1]]).T
     x, y = back[:2] @ corners
     width, height = size
-    left, top = (min(max(0, math.floor(low) - margin), most - 1) for low, most in
-                 ((x.min(), width), (y.min(), height)))
+    left, top = (
+        min(max(0, math.floor(low) - margin), most - 1)
+        for low, most in ((x.min(), width), (y.min(), height))
+    )
     right, bottom = (
         max(low + 1, min(most, math.ceil(high) + margin))
         for low, high, most in ((left, x.max(), width), (top, y.max(), height))

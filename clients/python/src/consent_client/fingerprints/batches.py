@@ -7,12 +7,12 @@ guarded main module, and may run inside somebody else's worker process (Ray, Spa
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from consent_client.errors import ImageError
-from consent_client.fingerprints.crops import ContestFingerprints, contest_fingerprints
+from consent_client.fingerprints.crops import crop_fingerprints
 from consent_client.fingerprints.images import (
     ImageFingerprints,
     Models,
@@ -21,6 +21,7 @@ from consent_client.fingerprints.images import (
     fingerprint_image,
     load_models,
 )
+from consent_client.fingerprints.sscd import SscdModel
 
 IN_FLIGHT_PER_WORKER: Final = 4
 """Pictures taken from the caller ahead of the one that is due. Results come in order, so that one
@@ -46,7 +47,7 @@ def fingerprint_many[Key](
     Args:
         sources: key and file (bytes or path) of each picture; read as far as needed, on the
             caller's thread. The key names a picture that comes as bytes in its error.
-        spaces: some of `IMAGE_SPACES`.
+        spaces: some of `PICTURE_SPACES`.
         workers: threads; None: one for each core.
         models: from `load_models`; None: the installed ones.
 
@@ -69,20 +70,13 @@ def fingerprint_many[Key](
     return _run(iter(sources), compute, _threads(workers))
 
 
-def contest_many[Key](
-    sources: Iterable[tuple[Key, Source]],
-    spaces: Collection[str],
-    workers: int | None = None,
-    *,
-    models: Models | None = None,
-) -> Iterator[tuple[Key, ContestFingerprints | ImageError]]:
-    """As `fingerprint_many`, with the crops that contest an exclusion: see `crops`."""
-    check_spaces(spaces)
-    loaded = load_models(spaces) if models is None else models
-    asked = frozenset(spaces)
+def crop_many[Key](
+    sources: Iterable[tuple[Key, Source]], model: SscdModel, workers: int | None = None
+) -> Iterator[tuple[Key, Mapping[str, tuple[bytes, ...]] | ImageError]]:
+    """As `fingerprint_many`, of pictures' five crops: see `crops.crop_fingerprints`."""
 
-    def compute(source: Source, name: str) -> ContestFingerprints:
-        return contest_fingerprints(source, asked, name=name, models=loaded)
+    def compute(source: Source, name: str) -> Mapping[str, tuple[bytes, ...]]:
+        return crop_fingerprints(source, model, name)
 
     return _run(iter(sources), compute, _threads(workers))
 

@@ -12,24 +12,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.errors import MissingModel, UnknownSpace
-from consent_client.fingerprints import exact, pdq, sscd
+from consent_client.fingerprints import exact, face, pdq, sscd
+from consent_client.fingerprints.face_models import FaceModel, load_face_model
 from consent_client.fingerprints.loading import decoded, read_source, source_name
 from consent_client.fingerprints.pillow import Image
 from consent_client.protocol.fingerprints import encode_float
 
 IMAGE_SPACES: Final = (pdq.SPACE, exact.SPACE, sscd.SPACE)
-"""Spaces of pictures and their files, in ascending order of id. `url-1` is of addresses."""
+"""Spaces of pictures as works and of their files, in ascending order of id: what is computed where
+nothing else is said. `url-1` is of addresses."""
+
+PICTURE_SPACES: Final = (face.SPACE, *IMAGE_SPACES)
+"""Everything that can be computed of a picture. `face-1` only where it is asked for by name."""
 
 _NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
 
 type Source = bytes | os.PathLike[str] | str
 """A picture's file: its bytes, or its path."""
 
-type Models = Mapping[str, sscd.SscdModel]
-"""The loaded model of each space that needs one."""
-
 type _Hashes = Callable[[pdq.Samples], tuple[pdq.Hash, ...]]
 type _Views = Callable[[Image.Image], NDArray[np.uint8]]
+type _Faces = Callable[[Image.Image, FaceModel], NDArray[np.float32] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The loaded models; None for a space that was not asked for."""
+
+    of_sscd: sscd.SscdModel | None = None
+    of_faces: FaceModel | None = None
+
+    @property
+    def sscd(self) -> sscd.SscdModel:
+        """The network of `sscd-1`. ValueError: it was not asked for when these were loaded."""
+        return _loaded(self.of_sscd)
+
+    @property
+    def face(self) -> FaceModel:
+        """The networks of `face-1`. ValueError: as `sscd`."""
+        return _loaded(self.of_faces)
+
+
+def _loaded[Model](model: Model | None) -> Model:
+    if model is None:
+        raise ValueError("these models were loaded for other spaces")
+    return model
+
+
+@dataclass(frozen=True, slots=True)
+class _Methods:
+    """What is computed of a picture in each space."""
+
+    hashes: _Hashes
+    views: _Views
+    faces: _Faces
 
 
 class Missing(StrEnum):
@@ -39,6 +75,8 @@ class Missing(StrEnum):
     """PDQ's quality is below 50: too little to see for the hash to mean anything."""
     TOO_SMALL = "too small"
     """A side of fewer than 5 pixels."""
+    TOO_MANY_FACES = "too full of faces"
+    """More than `MAX_FACES`: not all of them could be looked for, so none counts as checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +85,8 @@ class ImageFingerprints:
 
     Attributes:
         fingerprints: space id → fingerprints, in ascending order of id; ready for
-            `consent_client.protocol.fingerprints`. Never shown by `repr`.
+            `consent_client.protocol.fingerprints`. Never shown by `repr`. Of a picture without
+            faces, `face-1` is there and empty: it was looked at.
         missing: space id → why there is none, for every other space that was asked for.
     """
 
@@ -59,24 +98,26 @@ def load_models(spaces: Collection[str], files: Mapping[str, Path] = _NO_FILES) 
     """The models that these spaces need, each loaded and compared once in a process.
 
     Args:
-        spaces: some of `IMAGE_SPACES`.
+        spaces: some of `PICTURE_SPACES`.
         files: space id → the user's own model file, where it is not the installed one.
 
     Raises:
         UnknownSpace: not a space of pictures, or a file for a space without a model.
         MissingModel: the extra that brings a model is not installed.
         ModelMismatch: a file that disagrees with its space.
+        StateError: the folder that the models for faces are prepared in can not be written.
     """
     check_spaces(spaces)
     if not files.keys() <= {sscd.SPACE}:
         raise UnknownSpace(f"only {sscd.SPACE} takes a model file")
-    if sscd.SPACE not in spaces:
-        return {}
-    return {sscd.SPACE: sscd.load_model(files.get(sscd.SPACE))}
+    return Models(
+        of_sscd=sscd.load_model(files.get(sscd.SPACE)) if sscd.SPACE in spaces else None,
+        of_faces=load_face_model() if face.SPACE in spaces else None,
+    )
 
 
 def available_spaces() -> tuple[str, ...]:
-    """The spaces of pictures whose fingerprints this installation can compute."""
+    """The spaces of `IMAGE_SPACES` whose fingerprints this installation can compute."""
     try:
         sscd.load_model()
     except MissingModel:
@@ -88,44 +129,66 @@ def check_spaces(spaces: Collection[str]) -> None:
     """Refuse what has no fingerprint of a picture.
 
     Raises:
-        UnknownSpace: not one of `IMAGE_SPACES`.
+        UnknownSpace: not one of `PICTURE_SPACES`.
     """
-    if not set(spaces) <= set(IMAGE_SPACES):
-        raise UnknownSpace(f"pictures have fingerprints in {', '.join(IMAGE_SPACES)}")
+    if not set(spaces) <= set(PICTURE_SPACES):
+        raise UnknownSpace(f"pictures have fingerprints in {', '.join(PICTURE_SPACES)}")
 
 
 def fingerprint_image(
     source: Source, spaces: Collection[str], *, name: str = "", models: Models | None = None
 ) -> ImageFingerprints:
-    """The fingerprints that a picture is screened by: one for each space.
+    """The fingerprints that a picture is screened by: one for each space, and one for each face.
 
     A file of which only `sha256` is asked is not decoded, and need not be a picture.
 
     Args:
         source: the file's bytes or path; it is read once.
-        spaces: some of `IMAGE_SPACES`.
+        spaces: some of `PICTURE_SPACES`.
         name: what errors call the file; a path's own name where empty.
         models: from `load_models`; None: the installed ones.
 
     Raises:
-        UnknownSpace: not one of `IMAGE_SPACES`.
+        UnknownSpace: not one of `PICTURE_SPACES`.
         ImageError: the file can not be fingerprinted, or a model is missing.
+        StateError: as `load_models`.
     """
-    return _compute(source, spaces, name, models, hashes=_one_hash, views=sscd.view)
+    methods = _Methods(_one_hash, sscd.view, face.screening_vectors)
+    return _compute(source, spaces, name, models, methods)
 
 
 def registration_fingerprints(
-    source: Source, spaces: Collection[str], *, name: str = "", models: Models | None = None
+    source: Source,
+    spaces: Collection[str],
+    *,
+    name: str = "",
+    models: Models | None = None,
+    face_number: int | None = None,
 ) -> ImageFingerprints:
     """The fingerprints that a picture is registered with, so that turned copies are found too.
 
     pdq: exactly 8, in the order of `pdq.ORIENTATIONS`; sscd: 2, the picture and its mirror image.
     A symmetrical picture has equal ones among them: their number says nothing about the picture.
-    Arguments and errors are those of `fingerprint_image`.
+    face: 1, of one person.
+
+    Args:
+        source: as `fingerprint_image`.
+        spaces: as `fingerprint_image`.
+        name: as `fingerprint_image`.
+        models: as `fingerprint_image`.
+        face_number: which face is meant, from 1, the largest first; None: the only one.
+
+    Raises:
+        NoFace, SeveralFaces, PoorFace: `face-1` is asked for, and no face can be registered.
+        UnknownSpace, ImageError, StateError: as `fingerprint_image`.
     """
-    return _compute(
-        source, spaces, name, models, hashes=pdq.hash_orientations, views=sscd.view_and_mirror
-    )
+    called = name or source_name(source)
+
+    def chosen(picture: Image.Image, model: FaceModel) -> NDArray[np.float32]:
+        return face.registration_vectors(picture, face_number, model, called)
+
+    methods = _Methods(pdq.hash_orientations, sscd.view_and_mirror, chosen)
+    return _compute(source, spaces, name, models, methods)
 
 
 def _compute(
@@ -133,9 +196,7 @@ def _compute(
     spaces: Collection[str],
     name: str,
     models: Models | None,
-    *,
-    hashes: _Hashes,
-    views: _Views,
+    methods: _Methods,
 ) -> ImageFingerprints:
     check_spaces(spaces)
     loaded = load_models(spaces) if models is None else models
@@ -145,19 +206,28 @@ def _compute(
     missing: dict[str, Missing] = {}
     if exact.SPACE in spaces:
         found[exact.SPACE] = (exact.file_fingerprint(data),)
-    if not {pdq.SPACE, sscd.SPACE}.isdisjoint(spaces):
+    if set(spaces) - {exact.SPACE}:
         with decoded(data, called) as picture:
             if pdq.SPACE in spaces:
-                hashed = _hashed(picture, hashes)
-                if isinstance(hashed, Missing):
-                    missing[pdq.SPACE] = hashed
-                else:
-                    found[pdq.SPACE] = hashed
-            seen = views(picture) if sscd.SPACE in spaces else None
+                _put(pdq.SPACE, _hashed(picture, methods.hashes), found, missing)
+            if face.SPACE in spaces:
+                _put(face.SPACE, _faces(picture, methods.faces, loaded.face), found, missing)
+            seen = methods.views(picture) if sscd.SPACE in spaces else None
         if seen is not None:
-            vectors = loaded[sscd.SPACE].embed(seen)
-            found[sscd.SPACE] = tuple(encode_float(vector) for vector in vectors)
+            found[sscd.SPACE] = tuple(map(encode_float, loaded.sscd.embed(seen)))
     return ImageFingerprints(dict(sorted(found.items())), missing)
+
+
+def _put(
+    space_id: str,
+    computed: tuple[bytes, ...] | Missing,
+    found: dict[str, tuple[bytes, ...]],
+    missing: dict[str, Missing],
+) -> None:
+    if isinstance(computed, Missing):
+        missing[space_id] = computed
+    else:
+        found[space_id] = computed
 
 
 def _one_hash(samples: pdq.Samples) -> tuple[pdq.Hash, ...]:
@@ -171,3 +241,8 @@ def _hashed(picture: Image.Image, hashes: _Hashes) -> tuple[bytes, ...] | Missin
     if hashed[0].quality < pdq.LEAST_QUALITY:
         return Missing.TOO_PLAIN
     return tuple(each.bits for each in hashed)
+
+
+def _faces(picture: Image.Image, faces: _Faces, model: FaceModel) -> tuple[bytes, ...] | Missing:
+    vectors = faces(picture, model)
+    return Missing.TOO_MANY_FACES if vectors is None else tuple(map(encode_float, vectors))

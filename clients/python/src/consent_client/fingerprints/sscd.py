@@ -7,7 +7,6 @@ user's, and a file is taken only when it gives the reference pictures the space'
 
 import base64
 import json
-from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from consent_client.errors import MissingModel, ModelMismatch
 from consent_client.fingerprints.catalogue import SSCD_SPACE, model_card
+from consent_client.fingerprints.onnx_sessions import start_session
 from consent_client.fingerprints.pillow import Image
 from consent_client.fingerprints.reference import reference_pictures
 from consent_client.protocol.spaces import space
@@ -34,7 +34,6 @@ _DIMENSION: Final = space(SPACE).dimension
 _EXTRA: Final = model_card(SPACE).extra
 _INPUT_RANK: Final = 4
 _UNIT_TOLERANCE: Final = 0.02  # as for fingerprints that come in (FORMATS §1)
-_FATAL_ONLY: Final = 4  # onnxruntime's log severity: what it would print, an exception says as well
 
 
 class SscdModel:
@@ -118,7 +117,6 @@ def load_model(file: Path | None = None) -> SscdModel:
         MissingModel: onnxruntime, or the package with the weights, is not installed.
         ModelMismatch: the file can not be read, is no such network, or disagrees with the space.
     """
-    start_session = _onnxruntime()
     path = _installed_model() if file is None else file
     name = f"{SPACE} model {path.name}"
     try:
@@ -130,6 +128,8 @@ def load_model(file: Path | None = None) -> SscdModel:
         raise ModelMismatch(f"{name}: more than {MAX_MODEL_BYTES} bytes", str(path))
     try:
         session = start_session(data)
+    except ImportError as problem:
+        raise _missing() from problem
     except Exception as problem:  # as in `embed`
         raise ModelMismatch(f"{name}: not an ONNX model that can be run", str(path)) from problem
     model = SscdModel(session, name)
@@ -161,26 +161,6 @@ def reference_vectors() -> NDArray[np.float32]:
     vectors = np.frombuffer(b"".join(packed), dtype="<f2").reshape(-1, _DIMENSION)
     wide = vectors.astype(np.float32)
     return wide / np.linalg.norm(wide, axis=1, keepdims=True)
-
-
-def _onnxruntime() -> Callable[[bytes], Any]:
-    try:
-        import onnxruntime  # noqa: PLC0415 - optional
-    except ImportError as problem:
-        raise _missing() from problem
-
-    def start(data: bytes) -> Any:
-        options = onnxruntime.SessionOptions()
-        # One thread for each call: a batch runs on as many as its caller has workers.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        # The arena keeps the most that was ever used, and its lock costs two threads a seventh.
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = _FATAL_ONLY
-        # From bytes, so that a hostile file can not name other files to read.
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-
-    return start
 
 
 def _installed_model() -> Path:
