@@ -4,6 +4,13 @@ from typing import Annotated, cast
 
 import strawberry
 
+from consent_client.protocol.contests import (
+    CONTEST_SPACES,
+    CROPS,
+    MAX_CONTESTED,
+    Contest,
+    CropColumn,
+)
 from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.screening import MAX_BLOCK, Column
 from consent_client.protocol.spaces import MAX_FACES
@@ -12,7 +19,7 @@ from consent_client.protocol.verdicts import Verdict
 from registry.api import problems, types
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
-from registry.services import registration, screening, sessions, withdrawal
+from registry.services import contest, registration, screening, sessions, withdrawal
 from registry.services.blocks import Block
 from registry.services.sessions import Opening
 
@@ -47,6 +54,16 @@ ScreenResult = Annotated[
     | problems.NotReady
     | problems.Busy,
     strawberry.union("ScreenResult"),
+]
+ContestResult = Annotated[
+    types.ContestedBlock
+    | problems.InvalidInput
+    | problems.UnknownScreening
+    | problems.ScreeningClosed
+    | problems.Conflict
+    | problems.NotReady
+    | problems.Busy,
+    strawberry.union("ContestResult"),
 ]
 CloseScreeningResult = Annotated[
     types.ClosedScreening | problems.UnknownScreening | problems.Busy,
@@ -154,11 +171,56 @@ class ScreenInput:
         return "ScreenInput(…)"
 
 
+@strawberry.input(description="The crops of contested images in one space.")
+class CropsInput:
+    """Columnar, as `ColumnInput`."""
+
+    space: str
+    fingerprints: Base64 = strawberry.field(
+        description=f"{CROPS} fingerprints for each contested image that has one in this space: of "
+        "the crops top left, top right, bottom left, bottom right and centre, each of 60 % of "
+        "width and height."
+    )
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "CropsInput(…)"
+
+
+@strawberry.input(
+    description="A contest of excluded images: their fingerprints again, with those of five crops. "
+    "Each image can be contested once. Leaving it out is always right, and free."
+)
+class ContestInput:
+    """FORMATS §6."""
+
+    screening_id: Base64 = strawberry.field(description="16 bytes, from `openScreening`.")
+    block: int = strawberry.field(description="Number of the block they were answered in.")
+    count: int = strawberry.field(description=f"Images contested, 1 to {MAX_CONTESTED}.")
+    rows: Base64 = strawberry.field(
+        description="Bitmap over the block: which images. Each was answered EXCLUDE."
+    )
+    columns: list[ColumnInput] = strawberry.field(
+        description="Their fingerprints exactly as they were screened, `count` images long."
+    )
+    crops: list[CropsInput] = strawberry.field(
+        description=f"One for each of {', '.join(CONTEST_SPACES)} among the columns."
+    )
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "ContestInput(…)"
+
+
 @strawberry.input
 class CloseScreeningInput:
     """Which session to close."""
 
     screening_id: Base64 = strawberry.field(description="16 bytes, from `openScreening`.")
+
+
+def _column(column: ColumnInput, count: int) -> Column:
+    return Column.decode(column.space, count, column.present, column.fingerprints, column.counts)
 
 
 @strawberry.type
@@ -244,16 +306,38 @@ class Mutation:
         builder = await info.context.builder()
         block = Block(
             input.block,
-            tuple(
-                Column.decode(
-                    column.space, input.count, column.present, column.fingerprints, column.counts
-                )
-                for column in input.columns
-            ),
+            tuple(_column(column, input.count) for column in input.columns),
         )
         answer = await screening.screen(info.context.registry, builder, input.screening_id, block)
         return types.ScreenedBlock(
             block=answer.number,
+            verdicts=Base64(answer.verdicts),
+            log_size=LogIndex(answer.log_size),
+        )
+
+    @strawberry.mutation(
+        description="Looks again at excluded images, with crops of them. An exclusion that rests "
+        "on resemblance alone falls where no view of the image comes near enough to the record. "
+        "Counts against the builder's budget, once, and each crop as an image. Needs a builder's "
+        "token."
+    )
+    async def contest(self, info: RequestInfo, input: ContestInput) -> ContestResult:  # noqa: A002
+        """See `services.contest`."""
+        builder = await info.context.builder()
+        answer = await contest.contest(
+            info.context.registry,
+            builder,
+            input.screening_id,
+            Contest(
+                input.block,
+                input.rows,
+                tuple(_column(column, input.count) for column in input.columns),
+                tuple(CropColumn(crops.space, crops.fingerprints) for crops in input.crops),
+            ),
+        )
+        return types.ContestedBlock(
+            block=answer.block,
+            rows=Base64(answer.rows),
             verdicts=Base64(answer.verdicts),
             log_size=LogIndex(answer.log_size),
         )
@@ -279,6 +363,8 @@ class Mutation:
                 permit=LogIndex(verdicts[Verdict.PERMIT]),
                 unknown=LogIndex(verdicts[Verdict.UNKNOWN]),
             ),
+            contested=LogIndex(closing.contested),
+            overturned=LogIndex(closing.overturned),
             spaces=[
                 types.SpaceCounts(
                     space=name,

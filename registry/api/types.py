@@ -4,6 +4,7 @@ from enum import Enum
 
 import strawberry
 
+from consent_client.protocol.contests import MAX_CONTESTED
 from consent_client.protocol.spaces import (
     MAX_FINGERPRINTS,
     MAX_LIST_BYTES,
@@ -82,6 +83,9 @@ class Limits:
     )
     list_bytes: int = strawberry.field(
         default=MAX_LIST_BYTES, description="Longest list of fingerprints in a record."
+    )
+    contest_images: int = strawberry.field(
+        default=MAX_CONTESTED, description="Most images in a contest."
     )
     registrations: str = strawberry.field(
         description="Registrations, withdrawals and own-record reads per address."
@@ -189,6 +193,20 @@ class ScreenedBlock:
     log_size: LogIndex = strawberry.field(description="The log size all of them hold for.")
 
 
+@strawberry.type(description="Final verdicts for contested images; the same for the same contest.")
+class ContestedBlock:
+    """The answer to `contest`."""
+
+    block: int
+    rows: Base64 = strawberry.field(description="Bitmap over the block, as it was sent.")
+    verdicts: Base64 = strawberry.field(
+        description="A byte per contested image, in order, as in `ScreenedBlock`."
+    )
+    log_size: LogIndex = strawberry.field(
+        description="The log size they hold for: never less than the block's."
+    )
+
+
 @strawberry.type(description="Images per verdict.")
 class VerdictCounts:
     """Four counts."""
@@ -216,7 +234,9 @@ class ClosedScreening:
     complete: bool = strawberry.field(description="Whether every announced image was answered.")
     answered: LogIndex
     candidate_count: LogIndex
-    verdicts: VerdictCounts
+    verdicts: VerdictCounts = strawberry.field(description="After contests.")
+    contested: LogIndex = strawberry.field(description="Images that were contested.")
+    overturned: LogIndex = strawberry.field(description="How many of those are no longer excluded.")
     spaces: list[SpaceCounts]
     least_log_size: LogIndex
     greatest_log_size: LogIndex

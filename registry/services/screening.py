@@ -1,10 +1,11 @@
 """Blocks of candidates in, verdicts out.
 
 The answer is one byte per image, never a score. A block is answered for one log size, whatever is
-written meanwhile. What comes in is matched in memory and forgotten; kept are the verdicts, so that
-a block sent again gets the same answer, and a keyed digest of it, so that a block sent again with
-other content does not. The digest's key lives in the vault: nobody who steals the database can
-test guesses about what was screened.
+written meanwhile. What comes in is matched in memory and forgotten; kept are the
+verdicts, so that a block sent again gets the same answer, and keyed digests: one of the block, so
+that a block sent again with other content does not, and one of each excluded row, which a contest
+has to fit. The digests' key lives in the vault: nobody who steals the database can test guesses
+about what was screened.
 """
 
 import asyncio
@@ -12,13 +13,13 @@ import hmac
 from dataclasses import dataclass
 
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
-from registry.services.blocks import Block, block_digest
+from registry.services.blocks import Block, block_digest, row_digests
 from registry.services.builders import Builder
 from registry.services.matched import match_block
 from registry.services.people import check_columns
 from registry.services.running import Registry
 from registry.services.sessions import own_screening
-from registry.store import screenings
+from registry.store import contests, screenings
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ async def _answer(
         log_size=state.log_size,
         verdicts=matched.verdicts.tobytes(),
     )
+    excluded = await asyncio.to_thread(
+        row_digests, registry.block_secret, row.id, block, matched.verdicts
+    )
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, row.id)
         earlier = await screenings.block(connection, row.id, block.number)
@@ -95,6 +99,8 @@ async def _answer(
             message = "This block holds more images than the screening announced."
             raise InvalidInput(message)
         await screenings.insert_block(connection, answered)
+        if excluded:
+            await contests.insert_excluded(connection, row.id, block.number, excluded)
     return Answer(block.number, answered.verdicts, answered.log_size), True
 
 

@@ -34,11 +34,14 @@ from consent_client import operations
 from consent_client.errors import BadFingerprint, Malformed
 from consent_client.operations import (
     ClosedScreening,
+    ContestedRows,
     Operation,
     RegistryInfo,
     ScreenedBlock,
     Screening,
 )
+from consent_client.protocol.contests import CONTEST_SPACES, CROPS, Contest, CropColumn
+from consent_client.protocol.encoding import pack_bitmap
 from consent_client.protocol.screening import MAX_BLOCK, Column
 from consent_client.protocol.spaces import MAX_FACES, PERSON_SPACES, Kind, Subject, space
 from consent_client.protocol.statements import Use
@@ -128,6 +131,49 @@ def was_checked(candidate: Candidate, space_id: str) -> bool:
     if values is None:
         return False
     return len(values) > 0 or space(space_id).subject is Subject.PERSON
+
+
+def contest_of(
+    block: int,
+    block_rows: int,
+    rows: Sequence[int],
+    candidates: Sequence[Candidate],
+    crops: Sequence[Candidate],
+    spaces: Sequence[str],
+) -> Contest:
+    """A contest of excluded rows of one block.
+
+    Args:
+        block: its number.
+        block_rows: rows in it.
+        rows: positions of the contested ones, ascending.
+        candidates: their fingerprints exactly as they were screened.
+        crops: of each, space id → the five fingerprints of its crops, as
+            `consent_client.fingerprints.crops.contest_fingerprints` computes them.
+        spaces: those the block was screened in.
+
+    Raises:
+        ProtocolError: a row without crops, rows out of order or outside, too many, or as
+            `columns_of`.
+    """
+    if not rows or list(rows) != sorted(set(rows)) or not 0 <= rows[0] <= rows[-1] < block_rows:
+        raise Malformed("the rows of a contest ascend and lie in the block")
+    if len(rows) != len(candidates) or len(rows) != len(crops):
+        raise Malformed("a contest has fingerprints and crops of each row")
+    contested = np.zeros(block_rows, np.bool_)
+    contested[list(rows)] = True
+    columns = columns_of(candidates, spaces)
+    cropped = []
+    for column in columns:
+        if column.space_id in CONTEST_SPACES:
+            data = bytearray()
+            for present, crop in zip(column.present, crops, strict=True):
+                values = crop.get(column.space_id, ()) if present else ()
+                if present and len(values) != CROPS:
+                    raise Malformed(f"a contested image has {CROPS} crops")
+                data += b"".join(values)
+            cropped.append(CropColumn(column.space_id, bytes(data)))
+    return Contest(block, pack_bitmap(contested), tuple(columns), tuple(cropped))
 
 
 def final_verdict(answered: int, checked: frozenset[str], required: frozenset[str]) -> Verdict:
@@ -261,6 +307,23 @@ class Builder:
         """
         return self._connection.run(_screen_operation(screening, number, columns))
 
+    def contest(self, screening: Screening, contested: Contest) -> ContestedRows:
+        """Contests excluded rows; the same contest again gets the same answer and costs nothing.
+
+        Leaving an excluded image out is always right, and free. A contest counts against the
+        organisation's budget, each crop counts as an image, and each row can be contested once.
+
+        Args:
+            screening: the session they were answered in; still open.
+            contested: as `contest_of` makes it.
+
+        Raises:
+            RegistryProblem: `CONFLICT` where a row was screened with other fingerprints or was
+                contested before, `INVALID_INPUT` where one was not excluded, … .
+            ProtocolError, TransportError.
+        """
+        return self._connection.run(operations.contest(screening.id, contested))
+
     def close_screening(self, screening: Screening) -> ClosedScreening:
         """Closes a session and gets the registry's counts; again gets the same.
 
@@ -379,6 +442,10 @@ class AsyncBuilder:
     ) -> ScreenedBlock:
         """As `Builder.screen_block`."""
         return await self._connection.run(_screen_operation(screening, number, columns))
+
+    async def contest(self, screening: Screening, contested: Contest) -> ContestedRows:
+        """As `Builder.contest`."""
+        return await self._connection.run(operations.contest(screening.id, contested))
 
     async def close_screening(self, screening: Screening) -> ClosedScreening:
         """As `Builder.close_screening`."""

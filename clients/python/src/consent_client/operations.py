@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from consent_client.errors import Malformed, RegistryProblem, TransportError
+from consent_client.protocol.contests import Contest
 from consent_client.protocol.encoding import decode_base64, encode_base64
 from consent_client.protocol.log import MAX_INDEX
 from consent_client.protocol.records import RegistrationRequest
@@ -157,6 +158,21 @@ class ScreenedBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ContestedRows:
+    """The answer to a contest.
+
+    Attributes:
+        block: the block's number.
+        verdicts: one final `Verdict` byte per contested row, in order.
+        log_size: the log size they hold for.
+    """
+
+    block: int
+    verdicts: bytes
+    log_size: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceCount:
     """How many answered images carried a fingerprint in one space."""
 
@@ -171,12 +187,16 @@ class ClosedScreening:
 
     Attributes:
         complete: whether every announced candidate was answered.
-        verdicts: images per verdict.
+        contested: images that were contested.
+        overturned: how many of those are no longer excluded.
+        verdicts: images per verdict, after contests.
     """
 
     id: str
     complete: bool
     answered: int
+    contested: int
+    overturned: int
     candidate_count: int
     verdicts: Mapping[Verdict, int]
     spaces: tuple[SpaceCount, ...]
@@ -606,11 +626,52 @@ def _column(column: Column) -> dict[str, str]:
     return fields
 
 
+_CONTEST = """
+mutation Contest($input: ContestInput!) {
+  contest(input: $input) {
+    ... on ContestedBlock { block rows verdicts logSize }
+    ... on Problem { code message }
+    ... on RetriableProblem { retryAfterSeconds }
+  }
+}
+"""
+
+
+def contest(screening_id: str, contested: Contest) -> Operation[ContestedRows]:
+    """Contests excluded rows of a block; the same contest again gets the same answer."""
+    fields = {
+        "screeningId": screening_id,
+        "block": contested.block,
+        "count": contested.count,
+        "rows": encode_base64(contested.rows),
+        "columns": [_column(column) for column in contested.columns],
+        "crops": [
+            {"space": crop.space_id, "fingerprints": encode_base64(crop.data)}
+            for crop in contested.crops
+        ],
+    }
+
+    def read(answer: Answer) -> ContestedRows:
+        answered = ContestedRows(
+            answer.number("block"), answer.octets("verdicts"), answer.number("logSize")
+        )
+        fits = (
+            answered.block == contested.block
+            and answer.octets("rows") == contested.rows
+            and len(answered.verdicts) == contested.count
+        )
+        if not fits or max(answered.verdicts) > max(Verdict):
+            raise _not_understood()
+        return answered
+
+    return Operation("contest", _CONTEST, {"input": fields}, read)
+
+
 _CLOSE = """
 mutation CloseScreening($input: CloseScreeningInput!) {
   closeScreening(input: $input) {
     ... on ClosedScreening {
-      id complete answered candidateCount
+      id complete answered contested overturned candidateCount
       verdicts { clear exclude permit unknown }
       spaces { space present missing }
       leastLogSize greatestLogSize
@@ -634,6 +695,8 @@ def _read_closed(answer: Answer) -> ClosedScreening:
         id=answer.text("id"),
         complete=answer.flag("complete"),
         answered=answer.number("answered"),
+        contested=answer.number("contested"),
+        overturned=answer.number("overturned"),
         candidate_count=answer.number("candidateCount"),
         verdicts={verdict: verdicts.number(verdict.name.lower()) for verdict in Verdict},
         spaces=tuple(

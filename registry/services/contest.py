@@ -1,0 +1,191 @@
+"""Contests: a second look at excluded rows, with five crops of each image.
+
+An exclusion that rests on resemblance alone (a float space of works) falls where no view of the
+image, neither the whole nor a crop, comes near enough to the record that matched. What equality, a
+near-equal hash or a face excludes stands. The verdict is computed again for the log size of now:
+never an older one, so that a record withdrawn meanwhile is gone.
+
+Crops are matched in memory and forgotten, like everything that builders send. That the rows are
+those that were screened is proved by keyed digests, kept of the rows that a block excluded.
+"""
+
+import asyncio
+import hmac
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from consent_client.errors import ProtocolError
+from consent_client.protocol.contests import CROPS, Contest, row_contents
+from consent_client.protocol.encoding import u64, unpack_bitmap
+from consent_client.protocol.verdicts import Verdict
+from registry.errors import Conflict, InvalidInput, ScreeningClosed
+from registry.services.blocks import ROW_DIGEST_BYTES, row_digest
+from registry.services.builders import Builder
+from registry.services.contested import Judged, judge
+from registry.services.following import State
+from registry.services.people import check_columns
+from registry.services.running import Registry
+from registry.services.sessions import own_screening
+from registry.store import contests, screenings
+
+_CONTEST_DOMAIN = b"consent-registry/v1/contest\0"
+
+_CLOSED = "This screening is closed; what it answered stays."
+_CONTESTED = "A row of this contest was contested before, with other crops or other rows."
+
+
+@dataclass(frozen=True, slots=True)
+class ContestAnswer:
+    """Final verdicts of contested rows.
+
+    Attributes:
+        block: the block's number.
+        rows: bitmap over the block, as it was sent.
+        verdicts: one byte per contested row, in order.
+        log_size: the log size they hold for.
+    """
+
+    block: int
+    rows: bytes
+    verdicts: bytes
+    log_size: int
+
+
+async def contest(
+    registry: Registry, builder: Builder, screening_id: bytes, contested: Contest
+) -> ContestAnswer:
+    """Looks again at excluded rows; the same contest again gets the same answer and costs nothing.
+
+    Raises:
+        UnknownScreening, ScreeningClosed: not a session of this builder, or over.
+        InvalidInput: no such block, rows that it did not exclude, or fingerprints or crops that do
+            not follow FORMATS.
+        Conflict: other fingerprints than were screened, or a row that was contested before.
+        QuotaExceeded: the builder's images for now are used up; each crop counts as one.
+        NotReady, Busy: nothing was committed; send the same contest again.
+    """
+    async with registry.store.read() as connection:
+        screening = await own_screening(connection, builder, screening_id)
+        block = await screenings.block(connection, screening_id, contested.block)
+        known = await contests.excluded(connection, screening_id, contested.block)
+    check_columns(contested.columns, screening.opt_in_spaces)
+    if block is None:
+        message = "Contested are rows of a block that was answered, and this one was not."
+        raise InvalidInput(message)
+    rows = _rows(contested, block)
+    digest = await asyncio.to_thread(
+        _check_digests, registry.block_secret, block, contested, rows, known
+    )
+    async with registry.store.read() as connection:
+        earlier = await _earlier(connection, block, digest, rows)
+    if earlier is not None:
+        return earlier
+    if screening.closed_at is not None:
+        raise ScreeningClosed(_CLOSED)
+    images = contested.count * CROPS
+    with registry.builder_quota.reserve(builder.id, builder.daily_items, images):
+        state = await registry.follower.answerable()
+        judged = await _judged(registry, state, screening, contested)
+        row = contests.ContestRow(
+            screening_id=screening.id,
+            block_number=block.number,
+            digest=digest,
+            rows=contested.rows,
+            verdicts=judged.verdicts.tobytes(),
+            log_size=state.log_size,
+        )
+        async with registry.store.write() as connection:
+            earlier = await _earlier(connection, block, digest, rows)
+            if earlier is not None:
+                return earlier
+            if (await own_screening(connection, builder, screening_id)).closed_at is not None:
+                raise ScreeningClosed(_CLOSED)
+            await contests.insert(connection, row)
+        registry.builder_quota.count(builder.id, builder.daily_items, images)
+    return _answer(row)
+
+
+def _rows(contested: Contest, block: screenings.BlockRow) -> npt.NDArray[np.int64]:
+    """int64[k]: positions in the block of the rows contested.
+
+    Raises:
+        InvalidInput: another number of rows than there are fingerprints of, or not all excluded.
+    """
+    try:
+        wanted = unpack_bitmap(contested.rows, block.count)
+    except ProtocolError as error:
+        raise InvalidInput(str(error)) from None
+    rows = np.flatnonzero(wanted).astype(np.int64)
+    if len(rows) != contested.count:
+        message = "A contest has fingerprints of each row it names, and of no other."
+        raise InvalidInput(message)
+    verdicts = np.frombuffer(block.verdicts, dtype=np.uint8)
+    if (verdicts[rows] != Verdict.EXCLUDE).any():
+        message = "Only rows that were answered EXCLUDE can be contested."
+        raise InvalidInput(message)
+    return rows
+
+
+def _check_digests(
+    secret: bytes,
+    block: screenings.BlockRow,
+    contested: Contest,
+    rows: npt.NDArray[np.int64],
+    known: bytes,
+) -> bytes:
+    """The contest's own keyed digest, once every row is the one that was screened.
+
+    Raises:
+        Conflict: a row that is not.
+    """
+    verdicts = np.frombuffer(block.verdicts, dtype=np.uint8)
+    place = np.cumsum(verdicts == Verdict.EXCLUDE)[rows] - 1
+    contents = row_contents(contested.columns, range(contested.count))
+    same = True
+    for row, at, content in zip(rows.tolist(), place.tolist(), contents, strict=True):
+        stored = known[at * ROW_DIGEST_BYTES : (at + 1) * ROW_DIGEST_BYTES]
+        made = row_digest(secret, block.screening_id, block.number, row, content)
+        same &= hmac.compare_digest(stored, made)
+    if not same:
+        message = "These are not the fingerprints that this block was answered for."
+        raise Conflict(message)
+    content = block.screening_id + u64(block.number) + contested.content
+    return hmac.digest(secret, _CONTEST_DOMAIN + content, "sha256")
+
+
+async def _earlier(
+    connection: AsyncConnection,
+    block: screenings.BlockRow,
+    digest: bytes,
+    rows: npt.NDArray[np.int64],
+) -> ContestAnswer | None:
+    """The answer to the same contest, if it was given.
+
+    Raises:
+        Conflict: a row was contested in another one.
+    """
+    for row in await contests.of_block(connection, block.screening_id, block.number):
+        if hmac.compare_digest(row.digest, digest):
+            return _answer(row)
+        if unpack_bitmap(row.rows, block.count)[rows].any():
+            raise Conflict(_CONTESTED)
+    return None
+
+
+async def _judged(
+    registry: Registry, state: State, screening: screenings.ScreeningRow, contested: Contest
+) -> Judged:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(
+            registry.matching_threads, judge, state, screening, contested
+        )
+    except ProtocolError as error:
+        raise InvalidInput(str(error)) from None
+
+
+def _answer(row: contests.ContestRow) -> ContestAnswer:
+    return ContestAnswer(row.block_number, row.rows, row.verdicts, row.log_size)

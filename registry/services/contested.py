@@ -1,0 +1,88 @@
+"""What contested rows match when five crops of each are looked at as well."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from consent_client.protocol.contests import CROPS, Contest, CropColumn
+from consent_client.protocol.screening import Column
+from consent_client.protocol.spaces import Kind
+from consent_client.protocol.statements import Stance, Use
+from consent_client.protocol.verdicts import combine_block
+from registry.matching.policies import Policy
+from registry.services.following import State
+from registry.services.matched import unknown_rows
+from registry.services.terms import policy_in
+from registry.store import screenings
+
+STANDS_FROM: Final = 0.70
+"""Similarity that some view has to reach for a match to stand. Of real edits .988 do, of pairs of
+photographs that resemble each other by chance 1 in 50 (design, "second evidence by contest")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a contest came to.
+
+    Attributes:
+        verdicts: uint8[count], one per contested row.
+        pairs: space id → int64[p, 2], the distinct pairs of a contested row and a register index
+            that matched in a space with crops, whether the match stood or fell.
+    """
+
+    verdicts: npt.NDArray[np.uint8] = field(repr=False)
+    pairs: dict[str, npt.NDArray[np.int64]] = field(repr=False)
+
+
+def judge(state: State, screening: screenings.ScreeningRow, contested: Contest) -> Judged:
+    """Matches contested rows and their crops here and now.
+
+    Raises:
+        ProtocolError: a column or crops do not follow FORMATS.
+    """
+    policy = policy_in(screening.terms)
+    crops = {each.space_id: each for each in contested.crops}
+    said = np.zeros((contested.count, len(Stance)), dtype=np.bool_)
+    pairs = {}
+    for column in contested.columns:
+        vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
+        matched = _pairs(state, policy, column.space_id, vectors, column.rows)
+        if column.space_id in crops:
+            pairs[column.space_id] = matched
+            near = _near(state, policy, column, crops[column.space_id])
+            matched = matched[_within(matched, near)]
+        said[matched[:, 0], state.stances[matched[:, 1], Use(screening.use)]] = True
+    rows, stances = np.nonzero(said)
+    unknown = unknown_rows(contested.columns, screening.required_spaces)
+    verdicts = combine_block(contested.count, rows, stances.astype(np.uint8), unknown)
+    return Judged(verdicts, pairs)
+
+
+def _near(state: State, policy: Policy, column: Column, crops: CropColumn) -> npt.NDArray[np.int64]:
+    """int64[p, 2]: pairs of a row and a record that some view of it comes near enough to."""
+    views = np.concatenate([column.floats(), crops.floats()])
+    rows = np.concatenate([column.rows, np.repeat(column.rows, CROPS)])
+    nearer = policy.stricter(column.space_id, STANDS_FROM)
+    return _pairs(state, nearer, column.space_id, views, rows)
+
+
+def _pairs(
+    state: State,
+    policy: Policy,
+    space_id: str,
+    vectors: npt.NDArray[np.float32] | npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """int64[p, 2]: the distinct pairs of a row and the register index of a record it matches."""
+    found = [np.empty((0, 2), np.int64)]
+    for hits, owners in state.index.portions(space_id, vectors, policy):
+        found.append(np.unique(np.stack([rows[hits], owners], axis=1), axis=0))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _within(pairs: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """bool[p]: which of the pairs are among the others."""
+    known = set(map(tuple, others.tolist()))
+    return np.array([tuple(pair) in known for pair in pairs.tolist()], dtype=np.bool_)
