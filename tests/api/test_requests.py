@@ -5,8 +5,10 @@ import json
 import re
 
 import httpx
+import numpy as np
 import pytest
 
+from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.notes import NoteVerifier
 from consent_client.protocol.sealing import decode_sealing_keys
 from registry.api.limits import MAX_ALIASES, MAX_DEPTH, MAX_QUERY_CHARACTERS, MAX_ROOT_FIELDS
@@ -82,10 +84,49 @@ def test_the_whole_way_over_http(server, token):
     assert {"space": "sha256", "present": 2, "missing": 1} in closed["spaces"]
 
 
+def test_people_are_looked_for_over_http_by_who_opted_in(server, token):
+    face = encode_float(np.random.default_rng(7).standard_normal(128))
+    other = encode_float(np.random.default_rng(8).standard_normal(128))
+    registered = server.ask(REGISTER, input=register_input(server, {"face-1": (face,)}))
+    wanted = registered["data"]["register"]["logSize"]
+    while server.ask("{ registry { logSize } }")["data"]["registry"]["logSize"] < wanted:
+        pass
+    asked = {
+        "dataset": "d",
+        "use": "AI_GENERATIVE_TRAINING",
+        "requiredSpaces": ["face-1"],
+        "candidateCount": 3,
+    }
+    for change in ({}, {"optInSpaces": ["face-1"]}, {"lawfulBasisStated": True}):
+        answer = server.ask(OPEN, token, input=asked | change)["data"]["openScreening"]
+        assert answer["code"] == "INVALID_INPUT"
+    opt_in = {"optInSpaces": ["face-1"], "lawfulBasisStated": True}
+    opened = server.ask(OPEN, token, input=asked | opt_in)["data"]["openScreening"]
+    column = {
+        "space": "face-1",
+        "present": b64(b"\x03"),
+        "fingerprints": b64(other + face),
+        "counts": b64(bytes([2, 0])),
+    }
+    block = {"screeningId": opened["id"], "block": 0, "count": 3}
+    for change in (
+        {"counts": None},
+        {"counts": b64(bytes([2]))},
+        {"counts": b64(bytes([2, 0, 0]))},
+        {"counts": b64(bytes([1, 0]))},
+        {"counts": b64(bytes([65, 0])), "fingerprints": b64(face * 65)},
+        {"space": "sha256", "fingerprints": b64(bytes(64)), "counts": b64(bytes([1, 1]))},
+    ):
+        answer = server.ask(SCREEN, token, input=block | {"columns": [column | change]})
+        assert answer["data"]["screen"]["code"] == "INVALID_INPUT", change
+    answer = server.ask(SCREEN, token, input=block | {"columns": [column]})["data"]["screen"]
+    assert base64.b64decode(answer["verdicts"]) == bytes([1, 0, 3])
+
+
 def test_the_registry_introduces_itself(server):
     info = server.ask(
         """{ registry { origin software ready logSize verifierKey sealingKeys
-             spaces { id kind dimension bytes radius threshold finds }
+             spaces { id kind dimension bytes radius threshold finds subject }
              limits { bodyBytes blockImages candidates entriesPage } } }"""
     )["data"]["registry"]
     keys = decode_sealing_keys(
@@ -93,6 +134,8 @@ def test_the_registry_introduces_itself(server):
     )
     assert {int(key.suite) for key in keys} == {1, 2}
     assert [space["id"] for space in info["spaces"]]
+    people = [space["id"] for space in info["spaces"] if space["subject"] == "PERSON"]
+    assert people == ["face-1"]
     assert info["ready"]
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
-from consent_client.protocol.fingerprints import decode_floats
+from consent_client.protocol.fingerprints import decode_floats, encode_float
 from consent_client.protocol.keys import seed_of
 from consent_client.protocol.purposes import Purpose
 from consent_client.protocol.records import RecordContent, read_message
@@ -78,6 +78,11 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
+def face_of(picture):
+    """The vector of the face in a picture."""
+    return encode_float(np.random.default_rng([picture.seed, 3]).standard_normal(128))
+
+
 def fingerprints_of(picture):
     """Of all spaces, as a client would send them: rotations of pdq, a mirrored sscd."""
     url = hashlib.sha256(b"https://example.org/%d" % picture.seed).digest()
@@ -86,6 +91,7 @@ def fingerprints_of(picture):
         "url-1": (url,),
         "pdq-1": (picture.pdq, turned.pdq),
         "sscd-1": (picture.sscd, turned.sscd),
+        "face-1": (face_of(picture),),
     }
 
 
@@ -185,14 +191,30 @@ class Story:
         """A block with strangers and a match, and blocks that are refused for each reason."""
         strangers = [Picture(seed) for seed in (7001, 7002, 7003)]
         for picture in strangers:
-            self.secrets += secrets_of_picture(f"candidate {picture.seed}", picture.fingerprints)
+            seen = picture.fingerprints | {"face-1": (face_of(picture),)}
+            self.secrets += secrets_of_picture(f"candidate {picture.seed}", seen)
         sent = [
             {"space": c.space_id, "present": b64(c.bitmap), "fingerprints": b64(c.data)}
             for c in columns([*strangers, registered])
         ]
+        # Two people in the first image, nobody in the second; the registered one in the last.
+        people = [face_of(each) for each in (*strangers, registered)]
+        sent.append(
+            {
+                "space": "face-1",
+                "present": b64(b"\x0f"),
+                "fingerprints": b64(b"".join(people)),
+                "counts": b64(bytes([2, 0, 1, 1])),
+            }
+        )
         # Everything that was acknowledged counts: the block must find the registered picture.
         variables = {"dataset": "a set", "use": "AI_TRAINING", "requiredSpaces": ["sha256"]}
-        opened = self.ask(OPEN, token, input=variables | {"candidateCount": 8})
+        variables |= {"candidateCount": 8}
+        unwanted = self.ask(OPEN, token, input=variables)["data"]["openScreening"]["id"]
+        refused = {"screeningId": unwanted, "block": 0, "count": 4, "columns": sent}
+        assert self.ask(SCREEN, token, input=refused)["data"]["screen"]["code"] == "INVALID_INPUT"
+        variables |= {"optInSpaces": ["face-1"], "lawfulBasisStated": True}
+        opened = self.ask(OPEN, token, input=variables)
         block = {"screeningId": opened["data"]["openScreening"]["id"], "block": 0, "count": 4}
         answer = self.ask(SCREEN, token, input=block | {"columns": sent})["data"]["screen"]
         assert base64.b64decode(answer["verdicts"]) == bytes([0, 0, 0, 1])
@@ -205,6 +227,8 @@ class Story:
             {"columns": [column | {column["fingerprints"]: 1} for column in sent]},
         ):
             self.ask(SCREEN, token, input=block | change)
+        for counts in ("", b64(bytes([4])), b64(bytes([1, 1, 1, 2])), sent[-1]["fingerprints"]):
+            self.ask(SCREEN, token, input=block | {"columns": [sent[-1] | {"counts": counts}]})
         halved = [sent[0] | {"fingerprints": b64(strangers[0].sha256)}]
         self.ask(SCREEN, token, input=block | {"columns": halved, "count": 4})
         self.ask(SCREEN, "crb_000000000000_" + "A" * 43, input=block | {"columns": sent})
