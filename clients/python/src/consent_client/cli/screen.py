@@ -75,6 +75,15 @@ def screen(
     keep_unknown: Annotated[
         bool, typer.Option("--keep-unknown", help="Keep what could not be checked.")
     ] = False,
+    contest: Annotated[
+        bool,
+        typer.Option(
+            "--contest",
+            help="Contest exclusions that rest on resemblance alone, with five crops of each "
+            "picture. Leaving them out is always right, and free; contests count against your "
+            "organisation's budget. Needs sscd-1.",
+        ),
+    ] = False,
     fail_on_match: Annotated[
         bool, typer.Option("--fail-on-match", help="End with 3 where anything is excluded.")
     ] = False,
@@ -123,6 +132,7 @@ def screen(
         use=_use(use),
         required_spaces=_spaces(require),
         keep_unknown=keep_unknown,
+        contest=contest,
         workers=workers,
         model_files=model_files(model or []),
     )
@@ -222,6 +232,11 @@ def _report(common: Common, summary: Summary, out: Path, *, images: bool) -> Non
             f"Checked in {', '.join(summary.spaces)}. {summary.kept_rows} kept in "
             f"{out / KEPT_NAME}; the others are listed in {out / EXCLUSIONS_NAME}."
         )
+        if summary.contested is not None:
+            common.say(
+                f"{summary.contested} exclusions were contested: {summary.overturned} fell, the "
+                "others stand."
+            )
         if summary.left_out_files:
             common.say(f"{summary.left_out_files} files that belong to no picture were left out.")
     if images and "sscd-1" not in summary.spaces:

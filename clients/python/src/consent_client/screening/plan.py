@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from consent_client.adapters.rows import Source
 from consent_client.errors import OutputError, SourceChanged, UnknownSpace
+from consent_client.operations import Screening
 from consent_client.protocol.spaces import MAX_SPACES, SPACES
 from consent_client.protocol.statements import Use
 
@@ -29,6 +30,7 @@ class Order:
         required_spaces: an image not checked in one of them is UNKNOWN; None: see
             `default_required`.
         keep_unknown: keep what could not be checked.
+        contest: contest exclusions that rest on resemblance alone, with crops of the pictures.
         workers: threads that fingerprint; None: one per core.
         model_files: space id → a model file of one's own.
     """
@@ -37,6 +39,7 @@ class Order:
     use: Use
     required_spaces: tuple[str, ...] | None = None
     keep_unknown: bool = False
+    contest: bool = False
     workers: int | None = None
     model_files: Mapping[str, Path] = field(default_factory=dict)
 
@@ -52,6 +55,7 @@ class Plan:
         required_spaces: some of them, ascending.
         candidates: rows.
         block_rows: rows in a block, the last shorter.
+        contest: whether excluded rows are contested.
     """
 
     source: str
@@ -62,6 +66,7 @@ class Plan:
     required_spaces: tuple[str, ...]
     candidates: int
     block_rows: int
+    contest: bool = False
 
     @property
     def blocks(self) -> int:
@@ -102,6 +107,8 @@ class Plan:
         numbers = (plan.candidates, plan.block_rows)
         if not all(isinstance(number, int) and number > 0 for number in numbers):
             raise ValueError("no rows")
+        if not isinstance(plan.contest, bool):
+            raise TypeError("contested or not")
         return plan
 
     def check_same(self, now: Self) -> None:
@@ -116,6 +123,12 @@ class Plan:
                 f"not the same as when this screening began: {', '.join(differing)}. Begin anew "
                 "with --restart or another --out."
             )
+
+
+def session_of(plan: Plan, screening: str) -> Screening:
+    """A session that was opened for this plan."""
+    use = Use.from_cawg(plan.use)
+    return Screening(screening, use, plan.required_spaces, plan.candidates, 0)
 
 
 def default_required(spaces: Sequence[str], *, has_images: bool) -> tuple[str, ...]:

@@ -39,11 +39,17 @@ class Outcome:
         verdicts: uint8[n], a `Verdict` each; unknown is never clear.
         checked: uint8[n], bit k: checked in the plan's k-th space.
         log_sizes: int64[blocks].
+        contested: row → the log size that its contest was answered for.
     """
 
     verdicts: NDArray[np.uint8]
     checked: NDArray[np.uint8]
     log_sizes: NDArray[np.int64]
+    contested: Mapping[int, int]
+
+    def log_size(self, row: int, block: int) -> int:
+        """The log size that a row's final verdict holds for."""
+        return self.contested.get(row) or int(self.log_sizes[block])
 
     @property
     def counts(self) -> dict[Verdict, int]:
@@ -57,7 +63,9 @@ class Summary:
     """What a screening came to.
 
     Attributes:
-        verdicts: rows per verdict, by name.
+        verdicts: rows per verdict, by name, after contests.
+        contested: excluded rows that were contested; None where none were to be.
+        overturned: how many of those are no longer excluded.
         unreadable: rows without a single fingerprint.
         checked: rows that had a fingerprint, per space.
         kept_rows: rows in the kept set.
@@ -83,6 +91,8 @@ class Summary:
     least_log_size: int
     greatest_log_size: int
     screenings: tuple[str, ...]
+    contested: int | None = None
+    overturned: int | None = None
 
     @property
     def excluded(self) -> int:
@@ -96,15 +106,19 @@ class Summary:
 
 def outcome_of(plan: Plan, journal: Journal) -> Outcome:
     """Every row's verdict as it is acted on, from the journal of a complete screening."""
-    verdicts = np.concatenate(
-        [np.frombuffer(answer.verdicts, np.uint8) for answer in journal.in_order()]
-    )
+    verdicts = np.concatenate([journal.final(answer) for answer in journal.in_order()])
     checked = np.concatenate([answer.checked for answer in journal.in_order()])
     required = sum(1 << plan.spaces.index(name) for name in plan.required_spaces)
     uncertain = ((checked & required) != required) | (checked == 0)
     verdicts[uncertain & (verdicts != Verdict.EXCLUDE)] = Verdict.UNKNOWN
     log_sizes = np.array([answer.log_size for answer in journal.in_order()], np.int64)
-    return Outcome(verdicts, checked, log_sizes)
+    contested = {
+        block * plan.block_rows + row: contest.log_size
+        for block, contests in journal.contests.items()
+        for contest in contests
+        for row in np.flatnonzero(contest.rows).tolist()
+    }
+    return Outcome(verdicts, checked, log_sizes, contested)
 
 
 def write_results(
@@ -185,7 +199,7 @@ def _excluded_rows(
                 "key": key,
                 "verdict": Verdict(outcome.verdicts[number]).name,
                 "spaces": [name for k, name in enumerate(plan.spaces) if bits >> k & 1],
-                "log_size": int(outcome.log_sizes[number // plan.block_rows]),
+                "log_size": outcome.log_size(number, number // plan.block_rows),
             }
 
 
@@ -198,6 +212,7 @@ def _summary(
     *,
     keep_unknown: bool,
 ) -> Summary:
+    contests = [each for of_block in journal.contests.values() for each in of_block]
     return Summary(
         dataset=plan.dataset,
         use=plan.use,
@@ -214,8 +229,14 @@ def _summary(
         left_out_files=kept.left_out,
         unknown_kept=keep_unknown,
         least_log_size=int(outcome.log_sizes.min()),
-        greatest_log_size=int(outcome.log_sizes.max()),
+        greatest_log_size=max([int(outcome.log_sizes.max()), *outcome.contested.values()]),
         screenings=tuple(journal.screenings),
+        contested=sum(len(each.verdicts) for each in contests) if plan.contest else None,
+        overturned=(
+            sum(len(each.verdicts) - each.verdicts.count(Verdict.EXCLUDE) for each in contests)
+            if plan.contest
+            else None
+        ),
     )
 
 
@@ -244,12 +265,15 @@ def read_summary(out: Path) -> Summary | None:
 def check_counts(journal: Journal, closed: ClosedScreening) -> bool:
     """Whether the registry's counts of a session are those of the answers it gave us."""
     counts = np.zeros(len(Verdict), np.int64)
+    contested = 0
     for answer in journal.in_order():
         if answer.screening == closed.id:
-            answered = np.frombuffer(answer.verdicts, np.uint8)
-            counts += np.bincount(answered, minlength=len(Verdict))
-    if closed.answered != int(counts.sum()):
-        return closed.answered > int(counts.sum())  # an answer lost to a kill was asked anew
+            counts += np.bincount(journal.final(answer), minlength=len(Verdict))
+            contested += sum(len(each.verdicts) for each in journal.contests.get(answer.block, ()))
+    answered = int(counts.sum())
+    if (closed.answered, closed.contested) != (answered, contested):
+        # An answer lost to a kill was asked anew, or could not be asked for again.
+        return closed.answered >= answered and closed.contested >= contested
     return all(closed.verdicts[verdict] == counts[verdict] for verdict in Verdict)
 
 

@@ -25,13 +25,19 @@ from consent_client.errors import (
 )
 from consent_client.fingerprints.batches import fingerprint_many
 from consent_client.fingerprints.images import available_spaces, load_models
+from consent_client.fingerprints.sscd import load_model
 from consent_client.fingerprints.url import url_fingerprint
 from consent_client.locks import try_lock
 from consent_client.operations import Limits, RegistryInfo, Screening
 from consent_client.protocol.spaces import space
-from consent_client.protocol.statements import Use
+from consent_client.screening.contests import (
+    Contesting,
+    check_contestable,
+    contestable_rows,
+    rows_in_contest,
+)
 from consent_client.screening.journal import JOURNAL_NAME, AnsweredBlock, Journal
-from consent_client.screening.plan import Order, Plan, choose_spaces
+from consent_client.screening.plan import Order, Plan, choose_spaces, session_of
 from consent_client.screening.results import (
     EXCLUSIONS_NAME,
     KEPT_NAME,
@@ -114,7 +120,10 @@ def screen_source(
         if done is not None and done.unknown_kept == order.keep_unknown:
             return done
         with Journal(work, plan) as journal:
-            _Run(builder, source, order, plan, journal, on_progress, on_trouble).ask()
+            run = _Run(builder, source, order, plan, journal, on_progress, on_trouble)
+            run.ask()
+            if plan.contest:
+                run.contest(rows_in_contest(plan.spaces, info.limits))
             _close(builder, plan, journal)
             if source.survey() != (plan.candidates, plan.source):
                 raise SourceChanged("the data set changed while it was screened")
@@ -129,6 +138,8 @@ def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
     count, digest = source.survey()
     if count == 0:
         raise EmptySource("there is no candidate in this data set")
+    if order.contest:
+        check_contestable(spaces)
     return Plan(
         source=digest,
         origin=info.origin,
@@ -138,6 +149,7 @@ def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
         required_spaces=required,
         candidates=count,
         block_rows=_block_rows(spaces, info.limits),
+        contest=order.contest,
     )
 
 
@@ -192,14 +204,9 @@ def _settle_plan(work: Path, plan: Plan) -> None:
 
 def _close(builder: Builder, plan: Plan, journal: Journal) -> None:
     for screening in journal.screenings:
-        closed = builder.close_screening(_session(plan, screening))
+        closed = builder.close_screening(session_of(plan, screening))
         if not check_counts(journal, closed):
             raise WrongAnswer("the registry's counts are not those of the answers it gave")
-
-
-def _session(plan: Plan, screening: str) -> Screening:
-    use = Use.from_cawg(plan.use)
-    return Screening(screening, use, plan.required_spaces, plan.candidates, 0)
 
 
 class _Run:
@@ -240,6 +247,22 @@ class _Run:
         if len(self._journal.blocks) != plan.blocks:
             raise SourceChanged("the data set became shorter while it was screened")
 
+    def contest(self, rows: int) -> None:
+        """Contests excluded rows, `rows` at a time."""
+        if not contestable_rows(self._plan, self._journal).any():
+            return
+        Contesting(
+            self._builder,
+            self._source,
+            self._plan,
+            self._journal,
+            self._fingerprinted,
+            load_model(self._order.model_files.get(_SSCD)),
+            self._order.workers,
+            rows,
+            self._tell,
+        ).run()
+
     def _tell(self) -> None:
         done = self._journal.rows_answered()
         self._on_progress(Progress(done, self._plan.candidates, self._excluded))
@@ -269,7 +292,7 @@ class _Run:
         self._excluded += answer.verdicts.count(1)
 
     def _session(self) -> Screening:
-        return _session(self._plan, self._journal.screenings[-1])
+        return session_of(self._plan, self._journal.screenings[-1])
 
     def _open(self) -> None:
         remaining = self._plan.candidates - self._journal.rows_answered()
