@@ -24,6 +24,7 @@ DIALECTS = (SQLITE, POSTGRESQL)
 
 # Models that are prepared on first use lie with the other things that are made, not in the user's
 # own cache; processes that tests start find them too.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as the client does; some tests load it before
 os.environ.setdefault("CONSENT_CACHE", str(Path(__file__).parents[1] / "build" / "cache"))
 
 

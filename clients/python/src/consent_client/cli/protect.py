@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -22,6 +23,12 @@ from consent_client.cli.common import (
     print_json,
     usage,
     with_common,
+)
+from consent_client.cli.faces import (
+    FACE_SPACE,
+    WHAT_IT_MEANS,
+    check_face_options,
+    with_chosen_face,
 )
 from consent_client.cli.models import WITHOUT_SSCD, computable_spaces, model_files
 from consent_client.cli.phrase import LOSING_IT
@@ -44,6 +51,21 @@ _NAP_SECONDS = 30.0
 
 type Prepared = tuple[str, Fingerprints]
 """A label and the fingerprints to register."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be computed of each picture, beside what always is.
+
+    Attributes:
+        files: space id → a model file of one's own.
+        face: whether a face is registered too.
+        face_number: which; None: the only one, or the one that the person at the terminal picks.
+    """
+
+    files: dict[str, Path]
+    face: bool
+    face_number: int | None
 
 
 @dataclass(slots=True)
@@ -101,6 +123,21 @@ def protect(
             "too. With one picture, or with none. May be repeated.",
         ),
     ] = None,
+    face: Annotated[
+        bool,
+        typer.Option(
+            "--face",
+            help="Register the face in it too (biometric data): other photographs of that person "
+            "are then left out as well, where builders look for people. With several faces you "
+            "are asked which one. Needs consent-client[face].",
+        ),
+    ] = False,
+    face_number: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Which face, the largest being 1; as --face. Goes with one picture."
+        ),
+    ] = None,
     spread: Annotated[
         bool,
         typer.Option(
@@ -139,6 +176,13 @@ def protect(
         usage("--label goes with one picture")
     if len(addresses) > MAX_FINGERPRINTS:
         usage(f"at most {MAX_FINGERPRINTS} addresses")
+    face = check_face_options(
+        face=face,
+        number=face_number,
+        basis=basis,
+        pictures=len(paths),
+        folders=any(path.is_dir() for path in paths),
+    )
     statement = statement_of(use or [], basis, given_for, until.date() if until else None)
     files = model_files(model or [])
     state = common.state()
@@ -155,7 +199,10 @@ def protect(
     ):
         work = _Work(common, registrant)
         made_phrase = _greet(common, registrant, resume=resume)
-        prepared = _prepared(work, paths, addresses, label, files)
+        if face:
+            common.note(WHAT_IT_MEANS)
+        wanted = _Wanted(files, face=face, face_number=face_number)
+        prepared = _prepared(work, paths, addresses, label, wanted)
         if spread:
             _save_spread(work, list(prepared), statement, spread_hours)
         else:
@@ -188,7 +235,7 @@ def _prepared(
     paths: Sequence[Path],
     addresses: Sequence[str],
     label: str | None,
-    files: dict[str, Path],
+    wanted: _Wanted,
 ) -> Iterator[Prepared]:
     """Label and fingerprints of each picture; what can not be read is passed over."""
     of_addresses = _of_addresses(addresses)
@@ -197,7 +244,7 @@ def _prepared(
         if of_addresses:
             yield label or addresses[0], of_addresses
         return
-    fingerprint = _fingerprinter(work, files, known)
+    fingerprint = _fingerprinter(work, wanted, known)
     for path in _pictures(work, paths):
         try:
             found = fingerprint(path)
@@ -218,7 +265,7 @@ def _of_addresses(addresses: Sequence[str]) -> dict[str, tuple[bytes, ...]]:
 
 
 def _fingerprinter(
-    work: _Work, files: dict[str, Path], known: Sequence[str]
+    work: _Work, wanted: _Wanted, known: Sequence[str]
 ) -> Callable[[Path], dict[str, tuple[bytes, ...]]]:
     from consent_client.fingerprints.images import (  # noqa: PLC0415 (needs an extra)
         available_spaces,
@@ -226,17 +273,24 @@ def _fingerprinter(
         registration_fingerprints,
     )
 
-    computable = computable_spaces(available_spaces(), files)
+    computable = computable_spaces(available_spaces(), wanted.files)
     if _SSCD not in computable:
         work.common.note(WITHOUT_SSCD)
     spaces = [name for name in computable if name in known]
-    models = load_models(spaces, files)
+    if wanted.face and FACE_SPACE not in known:
+        usage("this registry does not look for people; leave --face out")
+    if wanted.face:
+        spaces.append(FACE_SPACE)
+    models = load_models(spaces, wanted.files)
 
-    def fingerprint(path: Path) -> dict[str, tuple[bytes, ...]]:
-        found = registration_fingerprints(path, spaces, models=models)
+    def made(path: Path, number: int | None) -> dict[str, tuple[bytes, ...]]:
+        found = registration_fingerprints(path, spaces, models=models, face_number=number)
         for name, why in found.missing.items():
             work.common.note(f"{path}: no {name} fingerprint, the picture is {why.value}")
         return dict(found.fingerprints)
+
+    def fingerprint(path: Path) -> dict[str, tuple[bytes, ...]]:
+        return with_chosen_face(work.common, path, wanted.face_number, partial(made, path))
 
     return fingerprint
 

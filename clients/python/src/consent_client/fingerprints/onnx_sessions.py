@@ -1,6 +1,16 @@
-"""How every model is run: one thread for each call, from bytes, without onnxruntime's own words."""
+"""How every model is run: one thread for each call, from bytes, and nobody is told about it.
 
+Official builds of onnxruntime report their use to Microsoft unless they are told not to (its
+`Privacy.md`). What is computed of people's pictures on their own device is nobody's business: it is
+switched off before the library is loaded, the last moment at which nothing was sent and no
+identifier was made. This module is the only place that loads it.
+"""
+
+import os
 from typing import Any, Final
+
+NO_REPORTS: Final = "ORT_DISABLE_TELEMETRY"
+"""The variable that onnxruntime looks at when it is loaded."""
 
 _FATAL_ONLY: Final = 4  # onnxruntime's log severity: what it would print, an exception says as well
 
@@ -12,8 +22,10 @@ def start_session(data: bytes) -> Any:
         ImportError: onnxruntime is not installed.
         Exception: of many kinds, which have no common root: not a model that can be run.
     """
-    import onnxruntime  # noqa: PLC0415 - optional
+    os.environ[NO_REPORTS] = "1"
+    import onnxruntime  # noqa: PLC0415 - optional, and only after the line above
 
+    onnxruntime.disable_telemetry_events()  # where somebody else had loaded it before
     options = onnxruntime.SessionOptions()
     # One thread for each call: a batch runs on as many as its caller has workers.
     options.intra_op_num_threads = 1

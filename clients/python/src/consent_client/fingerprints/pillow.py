@@ -3,7 +3,7 @@
 from consent_client.errors import MissingModel
 
 try:
-    from PIL import Image, ImageFile, TiffTags
+    from PIL import Image, ImageDraw, ImageFile, ImageFont, TiffTags
     from PIL.AvifImagePlugin import AvifImageFile
     from PIL.GifImagePlugin import GifImageFile
     from PIL.JpegImagePlugin import JpegImageFile
@@ -21,7 +21,9 @@ __all__ = [
     "AvifImageFile",
     "GifImageFile",
     "Image",
+    "ImageDraw",
     "ImageFile",
+    "ImageFont",
     "JpegImageFile",
     "PngImageFile",
     "TiffImageFile",
