@@ -13,6 +13,7 @@
     │   ├── UnknownScreening       no such screening of this builder
     │   ├── ScreeningClosed        the screening was closed
     │   ├── RegistryFull           the record ceiling is reached
+    │   ├── TooGeneric             fingerprints that resemble too many other pictures
     │   └── Retriable              trouble on this side: nothing was committed, send it again
     │       ├── Busy                   the queue is full or the database is locked
     │       └── NotReady               the indexes have not reached the log yet
@@ -39,6 +40,7 @@ Messages are written for the person who reads them and never hold a fingerprint,
 a signature. Codes are stable: clients decide by them.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -118,6 +120,20 @@ class RegistryFull(Refusal):
     """The record ceiling set by the operator is reached."""
 
     code = "REGISTRY_FULL"
+
+
+class TooGeneric(Refusal):
+    """Fingerprints that resemble so many other pictures that they say nothing of this one.
+
+    Attributes:
+        spaces: ids of the spaces they are of; without those the record can be registered.
+    """
+
+    code = "TOO_GENERIC"
+
+    def __init__(self, message: str, spaces: Sequence[str]) -> None:
+        super().__init__(message)
+        self.spaces = tuple(spaces)
 
 
 class Retriable(Refusal):

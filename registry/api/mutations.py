@@ -33,6 +33,7 @@ RegisterResult = Annotated[
     | problems.SealRejected
     | problems.Conflict
     | problems.RegistryFull
+    | problems.TooGeneric
     | problems.NotReady
     | problems.Busy,
     strawberry.union("RegisterResult"),
@@ -245,6 +246,7 @@ class Mutation:
             register_index=LogIndex(done.register_index),
             log_size=LogIndex(done.log_size),
             status=types.RecordStatus(done.status),
+            protection=types.protection_of(done.protection),
         )
 
     @strawberry.mutation(
@@ -295,6 +297,7 @@ class Mutation:
             opt_in_spaces=list(opened.opt_in_spaces),
             candidate_count=input.candidate_count,
             log_size=LogIndex(log_size),
+            terms=opened.terms,
         )
 
     @strawberry.mutation(

@@ -91,6 +91,16 @@ class RegistryFull(Problem):
     """See `errors.RegistryFull`."""
 
 
+@strawberry.type(
+    description="Fingerprints that resemble so many other pictures that they would stand for those "
+    "as well; nothing was stored. Without the spaces named the picture can be registered."
+)
+class TooGeneric(Problem):
+    """See `errors.TooGeneric`."""
+
+    spaces: list[str] = strawberry.field(description="Which spaces they are of.")
+
+
 @strawberry.type(description="Too much at once; nothing was committed.")
 class Busy(RetriableProblem):
     """See `errors.Busy`."""
@@ -117,6 +127,7 @@ _RAISED_AS: dict[type[Problem], tuple[type[Exception], ...]] = {
     UnknownScreening: (errors.UnknownScreening,),
     ScreeningClosed: (errors.ScreeningClosed,),
     RegistryFull: (errors.RegistryFull,),
+    TooGeneric: (errors.TooGeneric,),
     Busy: (errors.Busy, errors.StoreBusy),
     NotReady: (errors.NotReady,),
 }
@@ -137,6 +148,9 @@ class _Handler:
             return self.error_type(
                 code=self._code, message=str(exception), retry_after_seconds=wait
             )
+        if isinstance(exception, errors.TooGeneric):
+            spaces = list(exception.spaces)
+            return TooGeneric(code=self._code, message=str(exception), spaces=spaces)
         return self.error_type(code=self._code, message=str(exception))
 
 

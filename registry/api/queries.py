@@ -124,6 +124,7 @@ class Query:
             commitment=Base64(record.commitment),
             statement=None if record.statement is None else Base64(record.statement),
             image_digest=None if record.image_digest is None else Base64(record.image_digest),
+            protection=types.protection_of(record.protection),
         )
 
     @strawberry.field(

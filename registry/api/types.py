@@ -1,10 +1,13 @@
 """Everything the API answers with, apart from problems."""
 
+from collections.abc import Iterable
 from enum import Enum
 
 import strawberry
 
 from consent_client.protocol.contests import MAX_CONTESTED
+from consent_client.protocol.protection import Reach
+from consent_client.protocol.protection import SpaceProtection as Protection
 from consent_client.protocol.spaces import (
     MAX_FINGERPRINTS,
     MAX_LIST_BYTES,
@@ -45,6 +48,12 @@ strawberry.enum(
     description="What fingerprints are of: a WORK, to find copies of it, or a PERSON, to find "
     "other photographs. Spaces of people are matched only in sessions that opt in to them.",
 )
+strawberry.enum(
+    Reach,
+    description="How different a copy may be and still be found: EDITED_COPIES, also crops, bars, "
+    "captions and screenshots; NEAR_COPIES, only what hardly differs, because there are many "
+    "pictures of this kind that look alike.",
+)
 
 
 @strawberry.type(description="A fingerprint space: one way of telling images apart.")
@@ -56,7 +65,10 @@ class Space:
     dimension: int = strawberry.field(description="Bits, or numbers of a vector.")
     bytes: int = strawberry.field(description="Bytes of one fingerprint.")
     radius: int | None = strawberry.field(description="Binary: matches up to this many bits apart.")
-    threshold: float | None = strawberry.field(description="Float: matches from this cosine on.")
+    threshold: float | None = strawberry.field(
+        description="Float: no record matches below this cosine. Each has a threshold of its own: "
+        "see `Screening.terms`."
+    )
     finds: str = strawberry.field(description="In words.")
     subject: Subject
 
@@ -118,6 +130,19 @@ class Challenge:
     expires_at: LogIndex = strawberry.field(description="Seconds since 1970, UTC.")
 
 
+@strawberry.type(description="How far a record reaches in one space in which likeness counts.")
+class SpaceProtection:
+    """See `services.protection`."""
+
+    space: str
+    reach: Reach
+
+
+def protection_of(protection: Iterable[Protection]) -> list[SpaceProtection]:
+    """As it is answered."""
+    return [SpaceProtection(space=each.space, reach=each.reach) for each in protection]
+
+
 @strawberry.type(description="The record is in the log and counts from now on.")
 class Registration:
     """The answer to `register`; the same for the same request."""
@@ -126,6 +151,10 @@ class Registration:
     register_index: LogIndex = strawberry.field(description="Its REGISTER entry.")
     log_size: LogIndex
     status: RecordStatus
+    protection: list[SpaceProtection] = strawberry.field(
+        description="What is found of the picture by likeness. Exact spaces find the same and "
+        "nothing else, and are not listed."
+    )
 
 
 @strawberry.type(description="The record has ended and becomes unreadable.")
@@ -151,6 +180,9 @@ class OwnRecord:
     statement: Base64 | None = strawberry.field(description="Null once it is unreadable.")
     image_digest: Base64 | None = strawberry.field(
         description="F, the digest of the fingerprints. Null once it is unreadable."
+    )
+    protection: list[SpaceProtection] = strawberry.field(
+        description="As `register` answered. Empty once it is unreadable."
     )
 
 
@@ -179,6 +211,10 @@ class Screening:
     opt_in_spaces: list[str] = strawberry.field(description="Spaces of people looked in too.")
     candidate_count: LogIndex
     log_size: LogIndex
+    terms: str = strawberry.field(
+        description="What all blocks are answered by, canonical JSON: the use, the spaces and what "
+        "matches in each, the policy and the bank by which that was chosen."
+    )
 
 
 @strawberry.type(description="Verdicts for a block; the same for the same block.")

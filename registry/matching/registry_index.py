@@ -22,13 +22,13 @@ from registry.matching.kernels import Hits, Kernel, Vectors
 from registry.matching.policies import NO_BANK, Policy, least_thresholds
 from registry.matching.segments import SpaceView
 from registry.matching.space_index import SpaceIndex
+from registry.matching.specificity import NO_PICTURES, Bank, Nearest
 
-type Nearest = Mapping[str, Sequence[float]]
-"""Space → of each fingerprint there, how alike the nearest picture of the bank is, -1 to 1."""
+_NOT_NEAR = (float(NO_BANK),)
 
-type Added = tuple[int, Fingerprints, Nearest]
+type Added = tuple[int, Fingerprints, Nearest | None]
 """A record to be added: its register index, its fingerprints, and what is nearest to them in the
-spaces that have a bank."""
+index's bank; None where that is not known and has to be computed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +37,11 @@ class IndexView:
 
     Attributes:
         spaces: space id → what lies in that space.
+        bank: version of the specificity bank that its records are measured against.
     """
 
     spaces: Mapping[str, SpaceView] = field(repr=False)
+    bank: int
 
     def search(self, space_id: str, vectors: Vectors) -> Hits:
         """All matches of some candidates in one space.
@@ -85,10 +87,12 @@ class MatchingIndex:
 
     Args:
         spaces: which, by id.
+        bank: what records are measured against that come without measures.
     """
 
-    def __init__(self, spaces: Mapping[str, Space] = SPACES) -> None:
+    def __init__(self, spaces: Mapping[str, Space] = SPACES, bank: Bank = NO_PICTURES) -> None:
         self._spaces = spaces
+        self.bank = bank
         self._indexes = {name: SpaceIndex(_kernel(space)) for name, space in spaces.items()}
         self._view = self._look()
 
@@ -115,7 +119,7 @@ class MatchingIndex:
         """
         new = {}
         for name, index in self._indexes.items():
-            new[name] = index.rows(*_column(self._spaces[name], added))
+            new[name] = index.rows(*_column(self._spaces[name], added, self.bank))
         gone = np.array(removed, np.int64)
         for name, rows in new.items():
             self._indexes[name].apply(rows, gone)
@@ -137,7 +141,8 @@ class MatchingIndex:
 
     def _look(self) -> IndexView:
         return IndexView(
-            MappingProxyType({name: index.view for name, index in self._indexes.items()})
+            MappingProxyType({name: index.view for name, index in self._indexes.items()}),
+            self.bank.version,
         )
 
 
@@ -153,25 +158,31 @@ def _kernel(space: Space) -> Kernel:
 
 
 def _column(
-    space: Space, added: Sequence[Added]
+    space: Space, added: Sequence[Added], bank: Bank
 ) -> tuple[NDArray[np.int64], Vectors, NDArray[np.float32]]:
     """Owners and vectors of all fingerprints in one space, and what is nearest to them."""
     values: list[bytes] = []
     owners: list[int] = []
     nearest: list[float] = []
-    for register_index, fingerprints, of_bank in added:
+    unmeasured: list[int] = []
+    for register_index, fingerprints, measured in added:
         of_record = fingerprints.get(space.id, ())
         values += of_record
         owners += [register_index] * len(of_record)
-        near = of_bank.get(space.id, [float(NO_BANK)] * len(of_record))
+        if measured is None:
+            unmeasured += range(len(nearest), len(nearest) + len(of_record))
+        near = (measured or {}).get(space.id, _NOT_NEAR * len(of_record))
         if len(near) != len(of_record):
             raise ValueError("there is one `nearest` for each fingerprint of a space, or none")
         nearest += near
     if any(len(value) != space.size for value in values):
         raise BadFingerprint("a fingerprint of the wrong size for its space")
     data = b"".join(values)
-    if space.kind is Kind.FLOAT:
-        vectors: Vectors = decode_floats(data, space)
-    else:
-        vectors = np.frombuffer(data, np.uint8).reshape(-1, space.size)
-    return np.array(owners, np.int64), vectors, np.array(nearest, np.float32)
+    of_bank = np.array(nearest, np.float32)
+    if space.kind is not Kind.FLOAT:
+        codes = np.frombuffer(data, np.uint8).reshape(-1, space.size)
+        return np.array(owners, np.int64), codes, of_bank
+    vectors = decode_floats(data, space)
+    if unmeasured:
+        of_bank[unmeasured] = bank.nearest(space.id, vectors[unmeasured])
+    return np.array(owners, np.int64), vectors, of_bank

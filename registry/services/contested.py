@@ -42,7 +42,7 @@ def judge(state: State, screening: screenings.ScreeningRow, contested: Contest) 
     Raises:
         ProtocolError: a column or crops do not follow FORMATS.
     """
-    policy = policy_in(screening.terms)
+    policy = policy_in(screening.terms, state.index.bank)
     crops = {each.space_id: each for each in contested.crops}
     said = np.zeros((contested.count, len(Stance)), dtype=np.bool_)
     pairs = {}

@@ -21,16 +21,18 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.errors import ProtocolError
+from consent_client.protocol.fingerprints import Fingerprints
 from consent_client.protocol.log import Day, Entry, EntryType, Erase, Withdraw, decode_entry
-from consent_client.protocol.records import RecordContent
 from consent_client.protocol.statements import Use
 from registry.errors import CorruptRegistry, NotReady, RegistryError, VaultError
 from registry.matching.registry_index import IndexView, MatchingIndex
+from registry.matching.specificity import Nearest
 from registry.services.clock import Clock
 from registry.store import entries, epochs, log_state, processes, records
 from registry.store.engine import Store
 from registry.vault.envelope import Kek, decrypt_record, unwrap_data_key
 from registry.vault.keyring import Keyring
+from registry.vault.stored_content import StoredContent
 
 log = structlog.get_logger(__name__)
 
@@ -258,7 +260,7 @@ class Follower:
             message = f"The log has a gap between entries {start} and {stop}."
             raise CorruptRegistry(message)
         self._grow(stop)
-        added: dict[int, RecordContent] = {}
+        added: dict[int, StoredContent] = {}
         removed: list[int] = []
         last_day = self._state.last_day
         keks = self._keyring.keks
@@ -281,7 +283,7 @@ class Follower:
                     if added.pop(index, None) is None:
                         removed.append(index)
         view = self._matching.apply(
-            [(index, content.fingerprints, {}) for index, content in added.items()], removed
+            [(index, *self._measured(record)) for index, record in added.items()], removed
         )
         return State(
             log_size=stop,
@@ -291,12 +293,18 @@ class Follower:
             last_day=last_day,
         )
 
-    def _enter(self, index: int, content: RecordContent) -> RecordContent:
+    def _enter(self, index: int, record: StoredContent) -> StoredContent:
+        statement = record.content.statement
         self._alive[index] = True
-        self._stances[index] = content.statement.stances
-        if content.statement.valid_until:
-            self._valid_until.setdefault(content.statement.valid_until, []).append(index)
-        return content
+        self._stances[index] = statement.stances
+        if statement.valid_until:
+            self._valid_until.setdefault(statement.valid_until, []).append(index)
+        return record
+
+    def _measured(self, record: StoredContent) -> tuple[Fingerprints, Nearest | None]:
+        """What is matched of a record; measures of another bank are not this one's."""
+        same = record.bank == self._matching.bank.version
+        return record.content.fingerprints, record.nearest if same else None
 
     def _expire(self, day: int) -> list[int]:
         past = [until for until in self._valid_until if until < day]
@@ -335,13 +343,13 @@ def _ended(row: records.ReplayRow, log_size: int) -> bool:
     return row.terminal_index < log_size or row.wrapped is None
 
 
-def _open(row: records.ReplayRow, keks: Mapping[int, Kek]) -> RecordContent:
+def _open(row: records.ReplayRow, keks: Mapping[int, Kek]) -> StoredContent:
     if row.record_id is None or row.ciphertext is None or row.wrapped is None:
         message = f"The record of entry {row.index} has no data key although nothing ended it."
         raise CorruptRegistry(message)
     try:
         data_key = unwrap_data_key(keks, row.record_id, row.wrapped)
-        return RecordContent.decode_stored(decrypt_record(data_key, row.record_id, row.ciphertext))
+        return StoredContent.decode(decrypt_record(data_key, row.record_id, row.ciphertext))
     except (VaultError, ProtocolError) as error:
         message = f"The record of entry {row.index} can not be read: {type(error).__name__}."
         raise CorruptRegistry(message) from None

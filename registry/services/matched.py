@@ -54,9 +54,10 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
 
     Raises:
         ProtocolError: a column does not follow FORMATS.
+        ScreeningClosed: records are measured otherwise now than the session's terms say.
     """
     # What matched says, per image: many records may match one image, four stances are all there is.
-    policy = policy_in(screening.terms)
+    policy = policy_in(screening.terms, state.index.bank)
     said = np.zeros((block.count, len(Stance)), dtype=np.bool_)
     pairs = {}
     for column in block.columns:

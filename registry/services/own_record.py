@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from consent_client.errors import BadSignature, WeakKey
 from consent_client.protocol.keys import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, verify
 from consent_client.protocol.keys import record_id as record_id_of
-from consent_client.protocol.records import RecordContent, read_message
+from consent_client.protocol.protection import SpaceProtection
+from consent_client.protocol.records import read_message
 from registry.errors import InvalidInput, NotYours
+from registry.matching.specificity import Bank
 from registry.services.challenges import NOT_YOURS
+from registry.services.protection import protection
 from registry.services.running import Registry
 from registry.store import epochs, records
 from registry.store.tables import RecordStatus
 from registry.vault.envelope import decrypt_record, unwrap_data_key
+from registry.vault.stored_content import StoredContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class OwnRecord:
     Attributes:
         statement: its bytes, or None once the record is unreadable.
         image_digest: F, or None once the record is unreadable.
+        protection: how far from the picture it is still found; nothing once it is unreadable.
     """
 
     record_id: bytes
@@ -40,6 +45,7 @@ class OwnRecord:
     commitment: bytes
     statement: bytes | None = field(repr=False)
     image_digest: bytes | None = field(repr=False)
+    protection: tuple[SpaceProtection, ...]
 
 
 async def read_own_record(registry: Registry, request: ReadRequest, address: str) -> OwnRecord:
@@ -73,10 +79,12 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
         if await epochs.current(connection) > registry.keyring.current_epoch:
             registry.keyring.load(await epochs.live(connection))
     content = None
+    kept: tuple[SpaceProtection, ...] = ()
     if sealed is not None and row.terminal_index is None:
         data_key = unwrap_data_key(registry.keyring.keks, row.record_id, sealed.wrapped)
         plaintext = decrypt_record(data_key, row.record_id, sealed.ciphertext)
-        content = RecordContent.decode_stored(plaintext)
+        stored = StoredContent.decode(plaintext)
+        content, kept = stored.content, _protection(registry.bank, stored)
     return OwnRecord(
         record_id=row.record_id,
         status=row.status,
@@ -85,4 +93,11 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
         commitment=row.commitment,
         statement=content.statement.encode() if content else None,
         image_digest=content.image_digest if content else None,
+        protection=kept,
     )
+
+
+def _protection(bank: Bank, stored: StoredContent) -> tuple[SpaceProtection, ...]:
+    fingerprints = stored.content.fingerprints
+    same = stored.bank == bank.version
+    return protection(fingerprints, stored.nearest if same else bank.measure(fingerprints))

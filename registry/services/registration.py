@@ -5,15 +5,46 @@ that what costs the registry most is asked of those who have already paid. The s
 opened, checked and forgotten; what is kept is encrypted under a data key of the record's own.
 """
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from consent_client.errors import BadSignature, ProtocolError, WeakKey
 from consent_client.protocol.keys import verify
+from consent_client.protocol.protection import SpaceProtection
 from consent_client.protocol.records import RecordContent, RegistrationRequest, register_message
-from registry.errors import InvalidInput, RegistryFull, SealRejected, SignatureRejected
+from registry.errors import (
+    InvalidInput,
+    RegistryFull,
+    SealRejected,
+    SignatureRejected,
+    TooGeneric,
+)
 from registry.services.clock import day_of
+from registry.services.protection import protection
 from registry.services.running import Registry
-from registry.services.sequencing import Registering, Sequenced
+from registry.services.sequencing import Registering
 from registry.store import records
+from registry.store.tables import RecordStatus
 from registry.vault.envelope import encrypt_record, new_data_key
+from registry.vault.stored_content import StoredContent
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A record that is in the log.
+
+    Attributes:
+        register_index: its REGISTER entry.
+        log_size: of the log that holds it.
+        status: what has become of it.
+        protection: how far from the picture it is still found.
+    """
+
+    register_index: int
+    log_size: int
+    status: RecordStatus
+    protection: tuple[SpaceProtection, ...]
 
 
 def admit(registry: Registry, address: str) -> None:
@@ -29,7 +60,7 @@ def admit(registry: Registry, address: str) -> None:
 
 async def register(
     registry: Registry, request: RegistrationRequest, proof_of_work: str
-) -> Sequenced:
+) -> Registered:
     """Registers a record, or finds that it is registered already.
 
     Raises:
@@ -37,6 +68,8 @@ async def register(
         InvalidInput: the statement or the fingerprints do not follow FORMATS.
         ProofOfWorkRejected, SignatureRejected, SealingKeyUnknown, SealingKeyExpired,
         SealRejected: that check failed; nothing was stored.
+        TooGeneric: fingerprints in some spaces resemble too many other pictures; nothing was
+            stored, and without those spaces the picture can be registered.
         Conflict: the record id is taken by other content.
         Busy: nothing was written; send it again.
     """
@@ -45,15 +78,22 @@ async def register(
     _check_signature(registry.settings.origin, request)
     content = await _open(registry, request)
     await _check_ceiling(registry, request)  # again, now that those who came with it wait in line
+    record = await _measure(registry, request, content)
     data_key = new_data_key()
-    return await registry.sequencer.submit(
+    done = await registry.sequencer.submit(
         Registering(
             record_id=request.record_id,
             owner_public_key=request.owner_public_key,
             commitment=request.commitment,
-            ciphertext=encrypt_record(data_key, request.record_id, content.encode()),
+            ciphertext=encrypt_record(data_key, request.record_id, record.encode()),
             data_key=data_key,
         )
+    )
+    return Registered(
+        register_index=done.register_index,
+        log_size=done.log_size,
+        status=done.status,
+        protection=protection(content.fingerprints, record.nearest),
     )
 
 
@@ -63,15 +103,39 @@ async def _check_ceiling(registry: Registry, request: RegistrationRequest) -> No
     It may be passed by what was written in the moment before the follower has read it.
     """
     held = registry.follower.state.active_records + registry.sequencer.waiting
-    if held < registry.settings.max_records:
+    if held < registry.settings.max_records or await _registered(registry, request):
         return
+    message = "This registry holds as many records as its operator allows."
+    raise RegistryFull(message)
+
+
+async def _registered(registry: Registry, request: RegistrationRequest) -> bool:
+    """Whether this very record is registered already.
+
+    The log shows C to everybody, so who can name it learns nothing here; and a client that never
+    heard the answer to its registration gets it, whatever would be refused by now.
+    """
     async with registry.store.read() as connection:
         known = await records.by_record_id(connection, request.record_id)
-    # The log shows C to everybody, so who can name it learns nothing here; and a client that never
-    # heard the answer to its registration gets it, however full the registry is.
-    if known is None or known.commitment != request.commitment:
-        message = "This registry holds as many records as its operator allows."
-        raise RegistryFull(message)
+    return known is not None and known.commitment == request.commitment
+
+
+async def _measure(
+    registry: Registry, request: RegistrationRequest, content: RecordContent
+) -> StoredContent:
+    """Compares the fingerprints with the bank, once for the record's whole life."""
+    generic = await asyncio.to_thread(registry.bank.too_generic, content.fingerprints)
+    if generic and not await _registered(registry, request):
+        raise TooGeneric(_generic(generic), generic)
+    nearest = await asyncio.to_thread(registry.bank.measure, content.fingerprints)
+    return StoredContent(content, registry.bank.version, nearest)
+
+
+def _generic(spaces: Sequence[str]) -> str:
+    return (
+        f"The fingerprints in {', '.join(spaces)} resemble so many other pictures that they would "
+        "stand for those as well. Nothing was stored. Without them it can be registered."
+    )
 
 
 def _check_signature(origin: str, request: RegistrationRequest) -> None:

@@ -14,6 +14,7 @@ from consent_client.protocol.notes import NoteSigner
 from registry.errors import CorruptRegistry, RegistryError
 from registry.logs import note_unhandled
 from registry.matching.registry_index import MatchingIndex
+from registry.matching.specificity import Bank, packaged_bank
 from registry.matching.threads import one_faiss_thread
 from registry.services.admission import AddressLimit, BuilderQuota
 from registry.services.challenges import Challenges
@@ -56,6 +57,7 @@ class Registry:
     challenge_limit: AddressLimit
     builder_quota: BuilderQuota
     matching_threads: ThreadPoolExecutor
+    bank: Bank
     block_secret: bytes = field(repr=False)
 
     @property
@@ -65,8 +67,15 @@ class Registry:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
+async def running(
+    settings: Settings, clock: Clock, bank: Bank | None = None
+) -> AsyncIterator[Registry]:
     """Opens a registry, founds it at its first start, and follows its log until the end.
+
+    Args:
+        settings: what the operator set.
+        clock: what time it is.
+        bank: what records are measured against; None: the one that comes with the registry.
 
     The log is replayed in the background: requests before that hear `NotReady`.
 
@@ -76,6 +85,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
     """
     if settings.is_embedded:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    bank = packaged_bank() if bank is None else bank
     asyncio.get_running_loop().set_exception_handler(note_unhandled)
     await upgrade(settings.database_url)
     key_store = FileKeyStore(settings.keyring_dir)
@@ -92,7 +102,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
         follower = Follower(
             store,
             keyring,
-            MatchingIndex(),
+            MatchingIndex(bank=bank),
             clock,
             secrets.token_hex(PROCESS_ID_BYTES),
             settings.follow_seconds,
@@ -119,6 +129,7 @@ async def running(settings: Settings, clock: Clock) -> AsyncIterator[Registry]:
             challenge_limit=AddressLimit(settings.challenge_limit),
             builder_quota=BuilderQuota(settings.builder_items_per_day),
             matching_threads=threads,
+            bank=bank,
             block_secret=kept.block_digests,
         )
         tasks = [

@@ -126,7 +126,13 @@ async def open_screening(
         opened_at=int(registry.clock.now()),
         closed_at=None,
         opt_in_spaces=tuple(sorted(opening.opt_in_spaces)),
-        terms=write_terms(opening.use, opening.required_spaces, opening.opt_in_spaces, policy, 0),
+        terms=write_terms(
+            opening.use,
+            opening.required_spaces,
+            opening.opt_in_spaces,
+            policy,
+            registry.bank.version,
+        ),
         root=opening.root,
     )
     async with registry.store.write() as connection:

@@ -12,10 +12,15 @@ from typing import Any, Final
 
 from consent_client.protocol.spaces import SPACES, WORK_SPACES, Kind, Space
 from consent_client.protocol.statements import Use
-from registry.errors import CorruptRegistry
-from registry.matching.policies import Band, Policy, Thresholds, policy_for
+from registry.errors import CorruptRegistry, ScreeningClosed
+from registry.matching.policies import Band, Policy, Thresholds
 
 TERMS_VERSION: Final = 1
+
+_UPGRADED = (
+    "The registry was upgraded since this screening was opened and can not keep its terms any "
+    "more. What it answered stays; close it and open a new one for the rest."
+)
 
 
 def write_terms(
@@ -50,18 +55,19 @@ def write_terms(
     )
 
 
-def policy_in(terms: str) -> Policy:
-    """The policy that terms promise.
+def policy_in(terms: str, bank_version: int) -> Policy:
+    """The policy that terms promise, if it can be kept.
 
     Args:
-        terms: as stored; empty for a session that was opened before there were any: it is answered
-            as a small registry answers.
+        terms: as stored; empty for a session that was opened before there were any.
+        bank_version: of the bank that records are measured against now.
 
     Raises:
+        ScreeningClosed: another bank than promised: after an upgrade of the registry.
         CorruptRegistry: these are no terms.
     """
     if not terms:
-        return policy_for(0, SPACES["face-1"].threshold or 1.0)
+        raise ScreeningClosed(_UPGRADED)
     try:
         read = json.loads(terms)
         spaces = {
@@ -69,10 +75,14 @@ def policy_in(terms: str) -> Policy:
             for name, rule in read["spaces"].items()
             if "bands" in rule
         }
-        return Policy(read["policy"]["name"], read["policy"]["version"], spaces)
+        policy = Policy(read["policy"]["name"], read["policy"]["version"], spaces)
+        promised = read["bank"]
     except (ValueError, TypeError, KeyError, AttributeError):
         message = "The terms of a session can not be read."
         raise CorruptRegistry(message) from None
+    if promised != bank_version:
+        raise ScreeningClosed(_UPGRADED)
+    return policy
 
 
 def _rule(space: Space, policy: Policy) -> dict[str, Any]:

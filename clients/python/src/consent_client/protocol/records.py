@@ -143,15 +143,40 @@ class RecordContent:
         Raises:
             ProtocolError: as `decode`, but for norms.
         """
-        if len(data) != PLAINTEXT_BYTES or data[:1] != _CONTENT_VERSION:
-            raise Malformed("a record's content of another length or version")
+        if data[:1] != _CONTENT_VERSION:
+            raise Malformed("a record's content of another version")
+        content, end = cls.decode_front(data)
+        check_padding(data, end)
+        return content
+
+    @classmethod
+    def decode_front(cls, data: bytes) -> tuple[Self, int]:
+        """The content that padded bytes begin with, after a version byte of any value.
+
+        Returns:
+            The content, as `decode_stored` checks it, and where it ends; what follows is the
+            caller's to check.
+
+        Raises:
+            ProtocolError: as `decode_stored`.
+        """
+        if len(data) != PLAINTEXT_BYTES:
+            raise Malformed("a record's content of another length")
         end = _BODY_AT + int.from_bytes(data[_LENGTH_AT:_BODY_AT])
         if not _LIST_AT <= end <= PLAINTEXT_BYTES:
             raise Malformed("a record's content whose length is wrong")
-        if data[end:] != _PADDING[end:]:
-            raise Malformed("a record's content is padded with zeros")
         statement = Statement.decode(data[_BODY_AT:_LIST_AT])
-        return cls(data[1:_LENGTH_AT], statement, decode_list(data[_LIST_AT:end]))
+        return cls(data[1:_LENGTH_AT], statement, decode_list(data[_LIST_AT:end])), end
+
+
+def check_padding(data: bytes, start: int) -> None:
+    """Refuse a record's content that is not zeros from here to its end.
+
+    Raises:
+        Malformed: it is not.
+    """
+    if not data.endswith(_PADDING[start:]):
+        raise Malformed("a record's content is padded with zeros")
 
 
 _JSON_SIZES: Final[Mapping[str, tuple[int, ...]]] = {
