@@ -1,5 +1,6 @@
 """`consent protect --face` and `consent screen --faces`, against a real registry."""
 
+import base64
 import json
 import os
 import pty
@@ -11,7 +12,9 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from consent_client.builder import Builder
 from consent_client.errors import Malformed, RegistryProblem
@@ -252,3 +255,82 @@ def test_more_faces_than_a_column_takes_are_refused_here(server: Server, token: 
                 lawful_basis_stated=True,
             )
         )
+
+
+# consent screen
+
+
+@pytest.fixture(scope="module")
+def protected(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One person registered their face."""
+    with Registrant(server.url, state=tmp_path_factory.mktemp("person") / "state") as registrant:
+        registrant.ensure_phrase()
+        made = registration_fingerprints(portraits.B_NOW, ["face-1"])
+        registrant.protect(made.fingerprints, refusal())
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    shutil.copy(portraits.B_BEFORE, folder / "b.jpg")
+    shutil.copy(portraits.OTHERS[0], folder / "other.jpg")
+    noise = np.random.default_rng(20_26).integers(0, 256, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "nobody.png")
+    portraits.group(portraits.OTHERS[0], portraits.B_BEFORE).save(folder / "both.png")
+    portraits.crowd(9, 8, face_width=24).save(folder / "crowd.png")
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8 no more")
+    return folder
+
+
+@pytest.mark.usefixtures("protected")
+def test_a_data_set_is_screened_for_people(consent: Consent, dataset: Path, tmp_path: Path) -> None:
+    arguments = ("screen", dataset, "--dataset", "x", "--use", "ai_training", "--json")
+    done = consent(*arguments, "--out", tmp_path / "out", "--faces", "--lawful-basis")
+    assert done.returncode == 0, done.stderr
+    value = json.loads(done.stdout)
+    assert "face-1" in value["required_spaces"]
+    # A crowd of more than 64 could not be checked: it is UNKNOWN, as what could not be read is.
+    assert value["verdicts"] == {"clear": 2, "exclude": 2, "permit": 0, "unknown": 2}
+    assert value["checked"]["face-1"] == 4
+    kept = {path.name for path in (tmp_path / "out" / "kept").iterdir()}
+    assert kept == {"nobody.png", "other.jpg"}
+
+    unasked = consent(*arguments, "--out", tmp_path / "without")
+    value = json.loads(unasked.stdout)
+    assert "face-1" not in value["spaces"]
+    assert value["verdicts"] == {"clear": 5, "exclude": 0, "permit": 0, "unknown": 1}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--faces"], ["--lawful-basis"], ["--require", "face-1"]], ids=" ".join
+)
+def test_looking_for_people_is_said_in_full_or_not_done(
+    consent: Consent, dataset: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    words = ("screen", dataset, "--dataset", "x", "--use", "ai_training", "--out", tmp_path / "o")
+    done = consent(*words, *arguments)
+    assert done.returncode in (1, 2)
+    assert "people" in done.stderr
+    assert not (tmp_path / "o" / "kept").exists()
+
+
+@pytest.mark.usefixtures("protected")
+def test_nothing_of_a_face_stays_in_the_folder_for_results(
+    consent: Consent, dataset: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("screen", dataset, "--dataset", "x", "--use", "ai_training", "--out", out)
+    assert consent(*words, "--faces", "--lawful-basis").returncode == 0
+    written = b"".join(
+        path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and "kept" not in path.relative_to(out).parts
+    )
+    seen = fingerprint_image(dataset / "both.png", ["face-1"]).fingerprints["face-1"]
+    assert len(seen) == 2
+    for vector in seen:
+        for part in (vector[:12], vector[-12:]):
+            assert part not in written
+            assert part.hex().encode() not in written
+            assert base64.b64encode(part)[:14] not in written

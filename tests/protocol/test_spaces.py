@@ -5,6 +5,7 @@ import pytest
 from consent_client.errors import UnknownSpace
 from consent_client.protocol.fingerprints import encode_list
 from consent_client.protocol.spaces import (
+    MAX_FACES,
     MAX_LIST_BYTES,
     PERSON_SPACES,
     SPACES,
@@ -32,6 +33,7 @@ def test_people_are_told_apart_from_works_and_never_in_a_snapshot():
     assert WORK_SPACES == ("pdq-1", "sha256", "sscd-1", "url-1")
     for each in SPACES.values():
         assert each.in_snapshots is (each.subject is Subject.WORK)
+        assert each.most_per_candidate == (1 if each.subject is Subject.WORK else MAX_FACES)
     assert not space("face-1").in_snapshots
 
 

@@ -24,6 +24,7 @@ from consent_client.cli.common import (
     usage,
     with_common,
 )
+from consent_client.cli.faces import FACE_SPACE
 from consent_client.cli.models import WITHOUT_SSCD, model_files
 from consent_client.cli.words import USES
 from consent_client.errors import (
@@ -72,6 +73,22 @@ def screen(
             "UNKNOWN. Default: what can be computed here, but pdq-1 not beside sscd-1.",
         ),
     ] = None,
+    faces: Annotated[
+        bool,
+        typer.Option(
+            "--faces",
+            help="Look for people too who registered their face: any face in a picture counts. "
+            "This is biometric processing; needs --lawful-basis and consent-client[face].",
+        ),
+    ] = False,
+    lawful_basis: Annotated[
+        bool,
+        typer.Option(
+            "--lawful-basis",
+            help="You state that you may lawfully process biometric data of the people in these "
+            "pictures. The registry keeps that you said so.",
+        ),
+    ] = False,
     keep_unknown: Annotated[
         bool, typer.Option("--keep-unknown", help="Keep what could not be checked.")
     ] = False,
@@ -127,12 +144,19 @@ def screen(
     that it is; statements are not verified, it is no licence. UNKNOWN could not be checked and is
     dropped. Interrupted, the same command goes on where it was.
     """
+    if faces != lawful_basis:
+        usage(
+            "--faces and --lawful-basis go together: looking for people is biometric processing, "
+            "and only you can know whether you may"
+        )
     order = Order(
         dataset=dataset,
         use=_use(use),
         required_spaces=_spaces(require),
         keep_unknown=keep_unknown,
         contest=contest,
+        opt_in_spaces=(FACE_SPACE,) if faces else (),
+        lawful_basis_stated=lawful_basis,
         workers=workers,
         model_files=model_files(model or []),
     )

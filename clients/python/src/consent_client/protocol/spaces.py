@@ -82,6 +82,11 @@ class Space:
         object.__setattr__(self, "size", size)
 
     @property
+    def most_per_candidate(self) -> int:
+        """Most fingerprints that an image has in a screening."""
+        return 1 if self.subject is Subject.WORK else MAX_FACES
+
+    @property
     def in_snapshots(self) -> bool:
         """Whether builders may download what stands for its fingerprints: never for people."""
         return self.subject is Subject.WORK

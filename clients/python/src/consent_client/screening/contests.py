@@ -85,7 +85,9 @@ def contestable_rows(plan: Plan, journal: Journal) -> NDArray[np.bool_]:
 def rows_in_contest(spaces: Sequence[str], limits: Limits) -> int:
     """Rows in a contest: as many as the registry takes, in bytes of base64."""
     views = {name: 1 + CROPS if name in CONTEST_SPACES else 1 for name in spaces}
-    row_bytes = sum(2 * views[name] * space(name).size for name in spaces)
+    row_bytes = sum(
+        2 * views[name] * space(name).most_per_candidate * space(name).size for name in spaces
+    )
     return max(1, min(CONTEST_ROWS, MAX_CONTESTED, limits.body_bytes // row_bytes))
 
 

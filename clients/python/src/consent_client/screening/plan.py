@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from consent_client.adapters.rows import Source
 from consent_client.errors import OutputError, SourceChanged, UnknownSpace
 from consent_client.operations import Screening
-from consent_client.protocol.spaces import MAX_SPACES, SPACES
+from consent_client.protocol.spaces import MAX_SPACES, PERSON_SPACES, SPACES
 from consent_client.protocol.statements import Use
 
 PLAN_KIND: Final = "consent-client/screening-plan/v1"
@@ -31,6 +31,9 @@ class Order:
             `default_required`.
         keep_unknown: keep what could not be checked.
         contest: contest exclusions that rest on resemblance alone, with crops of the pictures.
+        opt_in_spaces: spaces of people (`face-1`) to look in too.
+        lawful_basis_stated: whether you state that you may lawfully process biometric data of the
+            people in these pictures; without it no registry opens a session with such spaces.
         workers: threads that fingerprint; None: one per core.
         model_files: space id → a model file of one's own.
     """
@@ -40,6 +43,8 @@ class Order:
     required_spaces: tuple[str, ...] | None = None
     keep_unknown: bool = False
     contest: bool = False
+    opt_in_spaces: tuple[str, ...] = ()
+    lawful_basis_stated: bool = False
     workers: int | None = None
     model_files: Mapping[str, Path] = field(default_factory=dict)
 
@@ -67,6 +72,11 @@ class Plan:
     candidates: int
     block_rows: int
     contest: bool = False
+
+    @property
+    def opt_in_spaces(self) -> tuple[str, ...]:
+        """Those of the spaces that are of people: they are computed only where opted in to."""
+        return tuple(name for name in self.spaces if name in PERSON_SPACES)
 
     @property
     def blocks(self) -> int:
@@ -144,7 +154,11 @@ def default_required(spaces: Sequence[str], *, has_images: bool) -> tuple[str, .
 
 
 def choose_spaces(
-    source: Source, computable: Sequence[str], known: Sequence[str], required: Sequence[str] | None
+    source: Source,
+    computable: Sequence[str],
+    known: Sequence[str],
+    required: Sequence[str] | None,
+    opt_in: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The spaces to compute and, of them, those required; both ascending.
 
@@ -153,11 +167,14 @@ def choose_spaces(
         computable: spaces of pictures that this installation computes.
         known: spaces of the registry.
         required: what the builder asked for, or None.
+        opt_in: spaces of people that the builder asked for; of others nobody is looked for.
 
     Raises:
-        UnknownSpace: a required one does not exist, or can not be had of this data set here.
+        UnknownSpace: one that was asked for does not exist, or can not be had of this data set
+            here; or a space of people is required and not opted in to.
     """
-    able = set(computable) if source.has_images else set[str]()
+    _check_people(source, known, required or (), opt_in)
+    able = {*computable, *opt_in} if source.has_images else set[str]()
     if source.has_urls:
         able.add(_URL)
     spaces = tuple(sorted(able & set(known)))[:MAX_SPACES]
@@ -172,3 +189,18 @@ def choose_spaces(
                 "matched by this registry"
             )
     return spaces, tuple(sorted(set(required)))
+
+
+def _check_people(
+    source: Source, known: Sequence[str], required: Sequence[str], opt_in: Sequence[str]
+) -> None:
+    for name in opt_in:
+        if name not in PERSON_SPACES:
+            raise UnknownSpace(f"{name} is no space of people: it needs no opting in")
+        if name not in known:
+            raise UnknownSpace(f"this registry does not look for people in {name}")
+        if not source.has_images:
+            raise UnknownSpace(f"{name} needs pictures, and this data set has none")
+    for name in required:
+        if name in PERSON_SPACES and name not in opt_in:
+            raise UnknownSpace(f"{name} is required, but looking for people was not opted in to")

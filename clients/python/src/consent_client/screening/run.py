@@ -134,7 +134,9 @@ def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
     computable = available_spaces() if source.has_images else ()
     if _SSCD in order.model_files and source.has_images:
         computable = tuple(sorted({*computable, _SSCD}))
-    spaces, required = choose_spaces(source, computable, info.spaces, order.required_spaces)
+    spaces, required = choose_spaces(
+        source, computable, info.spaces, order.required_spaces, order.opt_in_spaces
+    )
     count, digest = source.survey()
     if count == 0:
         raise EmptySource("there is no candidate in this data set")
@@ -155,7 +157,7 @@ def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
 
 def _block_rows(spaces: Sequence[str], limits: Limits) -> int:
     """Rows in a block: as many as the registry takes, in number and in bytes of base64."""
-    row_bytes = sum(2 * space(name).size for name in spaces) or 1
+    row_bytes = sum(2 * space(name).most_per_candidate * space(name).size for name in spaces) or 1
     return max(1, min(BLOCK_ROWS, limits.block_images, limits.body_bytes // row_bytes))
 
 
@@ -297,7 +299,12 @@ class _Run:
     def _open(self) -> None:
         remaining = self._plan.candidates - self._journal.rows_answered()
         opened = self._builder.open_screening(
-            self._plan.dataset, self._order.use, self._plan.required_spaces, remaining
+            self._plan.dataset,
+            self._order.use,
+            self._plan.required_spaces,
+            remaining,
+            opt_in_spaces=self._plan.opt_in_spaces,
+            lawful_basis_stated=self._order.lawful_basis_stated,
         )
         self._journal.opened(opened.id)
 
