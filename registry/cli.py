@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
+from consent_client.errors import ConsentError, MissingExtra
 from consent_client.protocol.log import EraseReason
 from registry.errors import RegistryError
 from registry.logs import configure
@@ -185,6 +186,108 @@ def restore(
         )
 
 
+@main.command(
+    epilog="Example: consent-registry calibrate shards/ --draw 20000 --out calibration; then, with "
+    "calibration/review.csv filled in: consent-registry calibrate --out calibration --review "
+    "calibration/review.csv --name 'Common Crawl images, June'"
+)
+def calibrate(
+    sample: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder of pictures; .tar (WebDataset), .parquet or .csv files, a folder or a "
+            "quoted pattern of them: a random sample, or with --draw what one is drawn from."
+        ),
+    ] = None,
+    *,
+    out: Annotated[
+        Path, typer.Option(help="Folder for pages and list, new or of the same calibration.")
+    ],
+    draw: Annotated[
+        int | None, typer.Option(min=1, help="Images to draw at random. Default: all.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that fingerprint. Default: one per core.")
+    ] = None,
+    review: Annotated[
+        Path | None, typer.Option(help="The list, filled in: publishes what came of it.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="With --review: the data set's name, for everyone to read.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how often images are excluded that no record is a copy of, and publish it.
+
+    First with SAMPLE: every image is matched with the whole registry, under every policy; pages
+    with the hits and a list to fill in come to lie in --out. They show the sample's images and
+    nothing of a record. Then with --review: rate and interval are published in the API, and
+    records with more false hits than their quota are named. Works beside a serving registry;
+    interrupted, the same command goes on where it was. Needs consent-client[screen,sscd].
+    """
+    if (sample is None) == (review is None) or (review is None) != (name is None):
+        raise typer.BadParameter("name a SAMPLE to match, or --review and --name to publish")
+    settings = _settings()
+    _start(verbose=False)
+    if review is None:
+        _match_sample(settings, sample or "", out, draw, workers, as_json=as_json)
+    else:
+        _publish_review(settings, out, review, name or "", as_json=as_json)
+
+
+def _match_sample(
+    settings: Settings,
+    sample: str,
+    out: Path,
+    draw: int | None,
+    workers: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    run, report = _calibration()
+    with Progress(console=err, disable=not err.is_terminal or as_json) as bars:
+        task = bars.add_task("matching", total=None)
+
+        def show(at: Any) -> None:
+            bars.update(task, completed=at.done, total=at.total, description=f"{at.hits} hits")
+            if not err.is_terminal and not as_json:
+                err.print(f"matched {at.done} of {at.total}, {at.hits} hits", highlight=False)
+
+        work = run.match_sample(
+            settings, SystemClock(), sample, out, drawn=draw, workers=workers, on_progress=show
+        )
+        try:
+            matched = _run(work)
+        except KeyboardInterrupt:
+            err.print("Interrupted. Run the same command again to go on.")
+            raise typer.Exit(EXIT_INCOMPLETE) from None
+    _tell(report.matched_json(matched), report.matched_text(matched), as_json=as_json)
+
+
+def _publish_review(
+    settings: Settings, out: Path, review: Path, name: str, *, as_json: bool
+) -> None:
+    run, report = _calibration()
+    done = _run(run.publish_review(settings, SystemClock(), out, review, name))
+    _tell(report.published_json(done), report.published_text(done), as_json=as_json)
+
+
+def _calibration() -> tuple[Any, Any]:
+    """What calibrates; imported here alone, since it needs extras that a server does not."""
+    try:
+        from registry.calibration import report, run  # noqa: PLC0415
+    except MissingExtra as error:
+        _fail(str(error))
+    return run, report
+
+
+def _tell(value: object, text: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(value)
+    else:
+        out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 @main.command()
 def schema(
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
@@ -323,7 +426,7 @@ def _settings() -> Settings:
 def _run[T](work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
-    except RegistryError as error:
+    except (RegistryError, ConsentError) as error:
         _fail(str(error) or type(error).__name__)
 
 

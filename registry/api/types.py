@@ -1,6 +1,7 @@
 """Everything the API answers with, apart from problems."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from enum import Enum
 
 import strawberry
@@ -15,7 +16,9 @@ from consent_client.protocol.spaces import (
     Kind,
     Subject,
 )
+from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
+from registry.services.calibrations import published
 
 
 @strawberry.enum(description="What a data set is used for (CAWG training-mining).")
@@ -105,6 +108,69 @@ class Limits:
     challenges: str = strawberry.field(description="Challenges per address.")
 
 
+@strawberry.type(
+    description="One policy on a calibration's sample. A hit is an image and a record that match; "
+    "it is false where people judged that the record can not be of the image."
+)
+class CalibratedPolicy:
+    """See `services.calibrations.PolicyResult`."""
+
+    name: str
+    version: int
+    hits: LogIndex
+    false_hits: LogIndex
+    unsure_hits: LogIndex
+    matched_images: LogIndex
+    false_images: LogIndex = strawberry.field(description="Images whose hits are all false.")
+    unsure_images: LogIndex = strawberry.field(
+        description="Images without a right hit, some of whose hits could not be judged."
+    )
+    rate: float = strawberry.field(description="False images of all images.")
+    low: float = strawberry.field(
+        description="Lower end of the 95 % interval (Clopper and Pearson), unsure images taken for "
+        "right."
+    )
+    high: float = strawberry.field(description="Upper end, unsure images taken for false.")
+
+
+@strawberry.type(
+    description="The whole registry matched with a random sample of a data set, and the hits "
+    "reviewed: how often images are excluded that no record is a copy of."
+)
+class Calibration:
+    """See `services.calibrations.Calibration`."""
+
+    day: int = strawberry.field(description="Published on this UTC day, counted from 1970-01-01.")
+    sample: str = strawberry.field(description="The data set's name.")
+    images: LogIndex
+    unreadable: LogIndex = strawberry.field(description="Further images, not counted.")
+    spaces: list[str]
+    least_log_size: LogIndex
+    log_size: LogIndex
+    active_records: LogIndex
+    in_force: str = strawberry.field(description="The policy that new sessions got then.")
+    policies: list[CalibratedPolicy]
+
+
+async def shown_calibrations(info: RequestInfo) -> list[Calibration]:
+    """The newest calibrations; they cost a read, so only who asks for them waits."""
+    return [
+        Calibration(
+            day=each.day,
+            sample=each.calibration.sample,
+            images=LogIndex(each.calibration.images),
+            unreadable=LogIndex(each.calibration.unreadable),
+            spaces=list(each.calibration.spaces),
+            least_log_size=LogIndex(each.calibration.least_log_size),
+            log_size=LogIndex(each.calibration.log_size),
+            active_records=LogIndex(each.calibration.active_records),
+            in_force=each.calibration.in_force,
+            policies=[CalibratedPolicy(**asdict(policy)) for policy in each.calibration.policies],
+        )
+        for each in await published(info.context.registry.store)
+    ]
+
+
 @strawberry.type(name="Registry", description="The registry itself.")
 class RegistryInfo:
     """What a client needs to know before anything else."""
@@ -119,6 +185,10 @@ class RegistryInfo:
     sealing_keys: str = strawberry.field(description="The current sealing keys, a signed note.")
     spaces: list[Space]
     limits: Limits
+    calibrations: list[Calibration] = strawberry.field(
+        resolver=shown_calibrations,
+        description="Field measurements of false exclusions, newest first.",
+    )
 
 
 @strawberry.type(description="What to bring to `register`, or to sign for `record`.")

@@ -39,7 +39,7 @@ async def initialise(settings: Settings, clock: Clock) -> None:
 
 async def erase_record(settings: Settings, register_index: int, reason: EraseReason) -> int:
     """See `services.erasure`."""
-    async with _founded(settings) as store:
+    async with founded(settings) as store:
         return await erase(store, register_index, reason)
 
 
@@ -47,7 +47,7 @@ async def rotate_keys(
     settings: Settings, clock: Clock, patience_seconds: float, progress: Progress
 ) -> Rotation:
     """See `services.rotation.rotate`."""
-    async with _founded(settings) as store:
+    async with founded(settings) as store:
         key_store = FileKeyStore(settings.keyring_dir)
         return await rotate(store, key_store, clock, patience_seconds, progress)
 
@@ -55,13 +55,13 @@ async def rotate_keys(
 async def add_builder(settings: Settings, clock: Clock, name: str, daily_items: int | None) -> str:
     """See `services.builders.add_builder`; founds the registry if it was not."""
     await initialise(settings, clock)
-    async with _founded(settings) as store:
+    async with founded(settings) as store:
         return await tokens.add_builder(store, clock, name, daily_items)
 
 
 async def list_builders(settings: Settings) -> list[builders.BuilderRow]:
     """All builders, by name."""
-    async with _founded(settings) as store, store.read() as connection:
+    async with founded(settings) as store, store.read() as connection:
         return await builders.all_builders(connection)
 
 
@@ -71,7 +71,7 @@ async def revoke_builder(settings: Settings, clock: Clock, name: str) -> None:
     Raises:
         InvalidInput: there is no such builder.
     """
-    async with _founded(settings) as store, store.write() as connection:
+    async with founded(settings) as store, store.write() as connection:
         if not await builders.revoke(connection, name, day_of(clock)):
             message = f"There is no builder named {name!r} with a valid token."
             raise InvalidInput(message)
@@ -79,7 +79,7 @@ async def revoke_builder(settings: Settings, clock: Clock, name: str) -> None:
 
 async def back_up(settings: Settings, path: Path) -> int:
     """See `store.companion.write_companion`."""
-    async with _founded(settings) as store:
+    async with founded(settings) as store:
         return await write_companion(store, path)
 
 
@@ -89,7 +89,7 @@ async def restore(settings: Settings, path: Path) -> Restored:
     Raises:
         ConfigurationError, Conflict, StoreError: see `store.companion.bring_forward`.
     """
-    async with _founded(settings) as store:
+    async with founded(settings) as store:
         restored = await bring_forward(store, path)
         await shred_ended(store)
         return restored
@@ -105,7 +105,13 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
 
 
 @contextlib.asynccontextmanager
-async def _founded(settings: Settings) -> AsyncIterator[Store]:
+async def founded(settings: Settings) -> AsyncIterator[Store]:
+    """The store of a registry that was founded, closed at the end.
+
+    Raises:
+        ConfigurationError: it was not.
+        StoreError: the database can not be used.
+    """
     if settings.is_embedded and not await asyncio.to_thread(settings.data_dir.is_dir):
         raise ConfigurationError(_NOT_FOUNDED)
     await upgrade(settings.database_url)
