@@ -47,7 +47,7 @@ def write_terms(
             "policy": {"name": policy.name, "version": policy.version},
             "requiredSpaces": sorted(required_spaces),
             "spaces": {name: _rule(SPACES[name], policy) for name in spaces},
-            "use": use.cawg,
+            "use": Use(use).cawg,
             "version": TERMS_VERSION,
         },
         sort_keys=True,

@@ -29,6 +29,8 @@
     │   ├── InsecureRegistry      an address that would send fingerprints over an open line
     │   ├── RegistryKeyChanged    the registry shows another key than the one pinned
     │   ├── WrongAnswer           an answer that contradicts what was asked or the log
+    │   │   ├── LogShortened          the log is shorter than it was
+    │   │   └── RecordsLost           the log no longer holds records of ours; `.numbers` says which
     │   └── WorkTooHard           the registry asks for more proof of work than a client does
     ├── StateError                the state kept on this device can not be read or written; `.path`
     │   ├── StateLocked           another client is using it
@@ -235,14 +237,22 @@ class RegistryProblem(ConsentError):
     Attributes:
         problem_code: the registry's stable code, for example `CONFLICT`.
         retry_after: seconds to wait before the same request may be sent again; None: do not.
+        spaces: of `TOO_GENERIC`: ids of the spaces without which it can be registered.
     """
 
     code = "REGISTRY_PROBLEM"
 
-    def __init__(self, message: str, problem_code: str, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        problem_code: str,
+        retry_after: int | None = None,
+        spaces: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.problem_code = problem_code
         self.retry_after = retry_after
+        self.spaces = spaces
 
 
 class TransportError(ConsentError):
@@ -281,6 +291,26 @@ class WrongAnswer(TransportError):
     """An answer that contradicts what was asked, what was answered before, or the log."""
 
     code = "WRONG_ANSWER"
+
+
+class LogShortened(WrongAnswer):
+    """The registry's log is shorter than it was when it was read last."""
+
+    code = "LOG_SHORTENED"
+
+
+class RecordsLost(WrongAnswer):
+    """The registry's log no longer holds records that it acknowledged.
+
+    Attributes:
+        numbers: of those records, ascending.
+    """
+
+    code = "RECORDS_LOST"
+
+    def __init__(self, message: str, numbers: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 class WorkTooHard(TransportError):

@@ -15,8 +15,10 @@ from consent_client.errors import Malformed, RegistryProblem, TransportError
 from consent_client.protocol.contests import Contest
 from consent_client.protocol.encoding import decode_base64, encode_base64
 from consent_client.protocol.log import MAX_INDEX
+from consent_client.protocol.protection import Reach, SpaceProtection
 from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.screening import Column
+from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 
@@ -81,12 +83,17 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A record is in the log."""
+    """A record is in the log.
+
+    Attributes:
+        protection: how far from the picture it is still found.
+    """
 
     record_id: bytes
     register_index: int
     log_size: int
     status: RecordStatus
+    protection: tuple[SpaceProtection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,7 @@ class OwnRecord:
     Attributes:
         statement: its bytes; None once unreadable.
         image_digest: F; None once unreadable.
+        protection: as it was told at registration; empty once unreadable.
     """
 
     record_id: bytes
@@ -116,6 +124,7 @@ class OwnRecord:
     commitment: bytes
     statement: bytes | None = field(repr=False)
     image_digest: bytes | None = field(repr=False)
+    protection: tuple[SpaceProtection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +291,16 @@ class Answer:
         """Bytes, or null."""
         return None if self._object.get(name) is None else self.octets(name)
 
+    def protection(self) -> tuple[SpaceProtection, ...]:
+        """The field `protection`."""
+        found = []
+        for each in self.each("protection"):
+            space, reach = each.text("space"), each.text("reach")
+            if space not in SPACES or reach not in Reach:
+                raise _not_understood()
+            found.append(SpaceProtection(space, Reach(reach)))
+        return tuple(found)
+
     def status(self) -> RecordStatus:
         """The field `status`."""
         text = self.text("status")
@@ -337,8 +356,12 @@ def _answer_of(name: str, body: bytes) -> Answer:
 
 
 def _problem(value: Mapping[str, Any]) -> RegistryProblem:
+    spaces = value.get("spaces")
     return RegistryProblem(
-        plain(value.get("message")), plain(value["code"]), _seconds(value.get("retryAfterSeconds"))
+        plain(value.get("message")),
+        plain(value["code"]),
+        _seconds(value.get("retryAfterSeconds")),
+        tuple(map(plain, spaces)) if isinstance(spaces, list) else (),
     )
 
 
@@ -428,8 +451,11 @@ def _read_challenge(answer: Answer) -> Challenge:
 _REGISTER = """
 mutation Register($input: RegisterInput!) {
   register(input: $input) {
-    ... on Registration { recordId registerIndex logSize status }
+    ... on Registration {
+      recordId registerIndex logSize status protection { space reach }
+    }
     ... on Problem { code message }
+    ... on TooGeneric { spaces }
     ... on RetriableProblem { retryAfterSeconds }
   }
 }
@@ -448,6 +474,7 @@ def _read_registration(answer: Answer) -> Registration:
         register_index=answer.number("registerIndex"),
         log_size=answer.number("logSize"),
         status=answer.status(),
+        protection=answer.protection(),
     )
 
 
@@ -487,6 +514,7 @@ query Record($input: ReadRecordInput!) {
   record(input: $input) {
     ... on OwnRecord {
       recordId status registerIndex terminalIndex commitment statement imageDigest
+      protection { space reach }
     }
     ... on Problem { code message }
   }
@@ -516,6 +544,7 @@ def _read_own_record(answer: Answer) -> OwnRecord:
         commitment=answer.octets("commitment"),
         statement=answer.optional_octets("statement"),
         image_digest=answer.optional_octets("imageDigest"),
+        protection=answer.protection(),
     )
 
 

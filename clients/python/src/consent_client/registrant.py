@@ -13,17 +13,18 @@ Everything is written to the state folder before it is sent. Call any method aga
 what was sent is sent again byte for byte, and the registry answers as it did.
 """
 
-import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from consent_client.errors import (
+    LogShortened,
     ProtocolError,
+    RecordsLost,
     RegistryProblem,
     StateError,
     WrongAnswer,
@@ -32,6 +33,8 @@ from consent_client.meeting import Meeting, meet
 from consent_client.operations import (
     OwnRecord,
     RecordStatus,
+    Registration,
+    Withdrawal,
     challenge,
     own_record,
     register,
@@ -39,10 +42,10 @@ from consent_client.operations import (
 )
 from consent_client.own_log import (
     FIRST_WINDOW,
-    Ending,
+    Followed,
     Owned,
-    endings,
     find_owned,
+    follow,
     log_entries,
     window_suffices,
 )
@@ -54,7 +57,6 @@ from consent_client.protocol.records import (
     build_registration,
     commitment,
     read_message,
-    withdraw_message,
 )
 from consent_client.protocol.sealing import usable_key
 from consent_client.protocol.statements import Stance, Statement, Use, today
@@ -67,11 +69,27 @@ from consent_client.saved_records import (
 )
 from consent_client.state import PinnedRegistry, State, default_state_folder
 from consent_client.transport import DEFAULT_PATIENCE, Connection, Patience, Waiting
-from consent_client.withdrawals import SignedWithdrawal
+from consent_client.withdrawals import SignedWithdrawal, sign_withdrawal
 
 MAX_ATTEMPTS: Final = 5
 """How often one record is sealed anew, given another number or another proof of work in one send.
 Each happens once at most with an honest registry."""
+
+FOLLOW_AGAIN_SECONDS: Final = 60.0
+"""For so long, what the log said of a record is taken to hold when its picture comes again."""
+
+_NEVER_TAKEN: Final = frozenset(
+    {
+        "CONFLICT",
+        "INVALID_INPUT",
+        "SEALING_KEY_EXPIRED",
+        "SEALING_KEY_UNKNOWN",
+        "SEAL_REJECTED",
+        "SIGNATURE_REJECTED",
+        "TOO_GENERIC",
+    }
+)
+"""Refusals of a registration that hold for its bytes for ever."""
 
 _SEAL_AGAIN: Final = frozenset({"SEALING_KEY_EXPIRED", "SEALING_KEY_UNKNOWN"})
 
@@ -116,6 +134,7 @@ class Registrant:
         self.state = folder if isinstance(folder, State) else State(folder)
         self._given_key = registry_key
         self._on_work = on_work
+        self._followed_at = float("-inf")
         self._clock = clock
         self._meeting: Meeting | None = None
         self._connection = Connection(
@@ -177,18 +196,30 @@ class Registrant:
             ProtocolError: the fingerprints do not follow FORMATS.
             StateError, RegistryProblem, TransportError.
         """
+        digest = image_digest(fingerprints)
+        same = self._same(digest, statement)
+        if same is not None and same.stage is Stage.REGISTERED:
+            self._follow_lately()  # it may have ended since, or have been lost
         with self.state.locked():
             seed = self.state.seed()
-            same = self._same(image_digest(fingerprints), statement)
+            same = self._same(digest, statement)
             if same is not None:
                 return same
             return self._save_new(seed, fingerprints, statement, label, send_after)
 
     def _same(self, digest: bytes, statement: Statement) -> SavedRecord | None:
         for record in self.state.records(self.origin):
-            if record.active and (record.image_digest, record.statement) == (digest, statement):
+            made_of = {record.image_digest, record.asked_digest}
+            if record.active and record.statement == statement and digest in made_of:
                 return record
         return None
+
+    def _follow_lately(self) -> None:
+        if self._clock() - self._followed_at < FOLLOW_AGAIN_SECONDS:
+            return
+        # Lost records are marked as such: what was asked for is then registered anew.
+        with contextlib.suppress(LogShortened, RecordsLost):
+            self.follow()
 
     def _save_new(
         self,
@@ -199,6 +230,17 @@ class Registrant:
         send_after: float,
     ) -> SavedRecord:
         index = self.state.take_index(self.origin)
+        return self._save_as(index, seed, fingerprints, statement, label, send_after)
+
+    def _save_as(
+        self,
+        index: int,
+        seed: bytes,
+        fingerprints: Fingerprints,
+        statement: Statement,
+        label: str,
+        send_after: float,
+    ) -> SavedRecord:
         record = SavedRecord(
             origin=self.origin,
             index=index,
@@ -234,40 +276,60 @@ class Registrant:
             phrase had taken its number, it gets the next free one.
 
         Raises:
-            RegistryProblem: the registry refuses it. TransportError, StateError.
+            RegistryProblem: the registry refuses it; where the code is `TOO_GENERIC`, it takes
+                what `leave_out` leaves. TransportError, StateError.
         """
-        with self.state.locked():
-            current = self._current(record)
-            for _ in range(MAX_ATTEMPTS):
-                if not current.unanswered:
-                    return current
-                current = self._send_once(current)
+        current = record
+        for _ in range(MAX_ATTEMPTS):
+            with self.state.locked():
+                current = self._current(current)
+            if not current.unanswered:
+                return current
+            current = self._send_once(current)
         raise WrongAnswer("the registry keeps asking for the record in another form")
 
     def _send_once(self, record: SavedRecord) -> SavedRecord:
-        request = record.request
-        if request is None:
-            raise StateError(f"record {record.index} holds nothing to send")
-        asked = self._connection.run(challenge(request.record_id))
-        proof = solve(asked.proof_of_work, request.record_id, self._on_work)
-        sent = replace(record, stage=Stage.SENT)
-        self.state.save_record(sent)
+        """One try. Without the lock while it waits: what else this person wants can not wait."""
+        request = _request_of(record)
+        proof = self._proof(request)
+        with self.state.locked():
+            current = self._current(record)
+            if not current.unanswered or current.request != request:
+                return current
+            self.state.save_record(replace(current, stage=Stage.SENT))
         try:
-            answer = self._connection.run(register(request, proof))
+            answer = self._register(request, proof)
         except RegistryProblem as problem:
-            return self._after_refusal(sent, problem)
+            with self.state.locked():
+                current = self._current(record)
+                if not current.unanswered or current.request != request:
+                    return current
+                return self._after_refusal(current, problem)
+        with self.state.locked():
+            current = self._current(record)
+            if current.stage is not Stage.SENT or current.request != request:
+                return current  # it was withdrawn meanwhile, by another client on this device
+            done = replace(
+                current,
+                stage=Stage.REGISTERED,
+                kept_list=None,
+                register_index=answer.register_index,
+                status=answer.status,
+                protection=answer.protection,
+            )
+            self.state.save_record(done)
+            self._see_again_from(answer.register_index)
+            return done
+
+    def _proof(self, request: RegistrationRequest) -> str:
+        asked = self._connection.run(challenge(request.record_id))
+        return solve(asked.proof_of_work, request.record_id, self._on_work)
+
+    def _register(self, request: RegistrationRequest, proof: str) -> Registration:
+        answer = self._connection.run(register(request, proof))
         if answer.record_id != request.record_id:
             raise WrongAnswer("the registry answered for another record")
-        done = replace(
-            sent,
-            stage=Stage.REGISTERED,
-            kept_list=None,
-            register_index=answer.register_index,
-            status=answer.status,
-        )
-        self.state.save_record(done)
-        self._see_again_from(answer.register_index)
-        return done
+        return answer
 
     def _after_refusal(self, record: SavedRecord, problem: RegistryProblem) -> SavedRecord:
         if problem.problem_code in _SEAL_AGAIN:
@@ -290,16 +352,27 @@ class Registrant:
         return sealed
 
     def _renumber(self, record: SavedRecord) -> SavedRecord:
-        """Its number is in use, from another device with this phrase: take the next free one."""
-        if record.statement is None:
+        """Its number is in use, from another device with this phrase: take the next free one.
+
+        Which one is written down first: after a kill the picture is not registered twice.
+        """
+        statement, number = record.statement, record.moved_to
+        if statement is None:
             raise StateError(f"record {record.index} holds no statement")
         seed = self.state.seed()
-        fingerprints = kept_fingerprints(seed, record)
-        self._skip_taken(seed)
-        moved = self._save_new(
-            seed, fingerprints, record.statement, record.label, record.send_after
+        if number is None:
+            self._skip_taken(seed)
+            number = self.state.take_index(self.origin)
+            self.state.save_record(replace(record, moved_to=number))
+        moved = self.state.record(self.origin, number)
+        if moved is None:
+            made = kept_fingerprints(seed, record)
+            moved = self._save_as(number, seed, made, statement, record.label, record.send_after)
+            moved = replace(moved, asked_digest=record.asked_digest, left_out=record.left_out)
+            self.state.save_record(moved)
+        self.state.save_record(
+            replace(record, stage=Stage.DROPPED, kept_list=None, moved_to=number)
         )
-        self.state.save_record(replace(record, stage=Stage.DROPPED, kept_list=None))
         return moved
 
     def _skip_taken(self, seed: bytes) -> None:
@@ -315,6 +388,43 @@ class Registrant:
         """`save` and `send`."""
         return self.send(self.save(fingerprints, statement, label=label))
 
+    def leave_out(self, record: SavedRecord, spaces: Sequence[str]) -> SavedRecord:
+        """Seals a record anew without some spaces; nothing is sent.
+
+        It keeps its number: nothing was stored of what the registry refused, and numbers that are
+        skipped make records harder to recover.
+
+        Args:
+            record: refused as `TOO_GENERIC`.
+            spaces: as that refusal names them.
+
+        Raises:
+            WrongAnswer: they are not the record's, or nothing would be left of it.
+            StateError, RegistryProblem, TransportError.
+        """
+        with self.state.locked():
+            current = self._current(record)
+            if not current.unanswered:
+                return current
+            seed = self.state.seed()
+            made = kept_fingerprints(seed, current)
+            rest = {name: each for name, each in made.items() if name not in spaces}
+            if not rest or not set(spaces) <= set(made) or not spaces:
+                raise WrongAnswer("without these spaces nothing of the picture can be registered")
+            request = self._request(seed, current, rest)
+            less = replace(
+                current,
+                image_digest=image_digest(rest),
+                commitment=request.commitment,
+                request=request,
+                kept_list=keep_list(seed, self.origin, current.index, rest),
+                stage=Stage.WAITING,
+                asked_digest=current.asked_digest or current.image_digest,
+                left_out=tuple(sorted({*current.left_out, *spaces})),
+            )
+            self.state.save_record(less)
+            return less
+
     def pending(self) -> list[SavedRecord]:
         """Saved records that the registry has not answered for, the next due first."""
         waiting = [each for each in self.state.records(self.origin) if each.unanswered]
@@ -329,8 +439,11 @@ class Registrant:
         and does not learn which belong together.
 
         Raises:
-            WrongAnswer: the log contradicts what the registry answered earlier.
-            StateError, RegistryProblem, TransportError.
+            RecordsLost: the log does not hold some of them any more, or something else in their
+                place. They are marked as lost, everything else is up to date, and the next call
+                does not raise it again.
+            LogShortened: likewise entries are gone, but none of ours.
+            WrongAnswer: the log can not be read. StateError, RegistryProblem, TransportError.
         """
         with self.state.locked():
             pinned = self._pinned()
@@ -339,20 +452,44 @@ class Registrant:
                 for record in self.state.records(self.origin)
                 if record.stage is Stage.REGISTERED and record.register_index is not None
             }
-            if records:
-                log = log_entries(self._connection, self.meet().info, pinned.seen)
-                ended, size = endings(self.origin, log, records)
-                for at, record in records.items():
-                    self._settle(record, ended.get(at))
-                self.state.save_registry(replace(self._pinned(), seen=max(size, pinned.seen)))
-            return self.state.records(self.origin)
+        self._followed_at = self._clock()
+        if records:
+            shortened: LogShortened | None = None
+            try:
+                found = self._read_log(pinned.seen, records)
+            except LogShortened as error:
+                shortened = error
+                found = self._read_log(0, records)
+            with self.state.locked():
+                for record in records.values():
+                    self._settle(record, found)
+                now = self._pinned()
+                anew = shortened is not None or bool(found.lost)
+                if anew or now.seen == pinned.seen:  # else it is to be read again, from there
+                    size = found.size if anew else max(found.size, pinned.seen)
+                    self.state.save_registry(replace(now, seen=size))
+            if found.lost:
+                raise _lost(tuple(sorted(records[at].index for at in found.lost)))
+            if shortened is not None:
+                raise shortened
+        return self.state.records(self.origin)
 
-    def _settle(self, record: SavedRecord, ending: Ending | None) -> None:
-        if ending is None:
+    def _read_log(self, start: int, records: Mapping[int, SavedRecord]) -> Followed:
+        log = log_entries(self._connection, self.meet().info, start)
+        return follow(self.origin, log, records)
+
+    def _settle(self, record: SavedRecord, found: Followed) -> None:
+        current = self.state.record(record.origin, record.index)
+        at = record.register_index
+        if current is None or at is None or current.stage is not Stage.REGISTERED:
             return
-        settled = replace(record, status=ending.status, terminal_index=ending.index)
-        if settled != record:
-            self.state.save_record(settled)
+        if at in found.lost:
+            self.state.save_record(replace(current, stage=Stage.LOST))
+        elif at in found.ended and current.terminal_index is None:  # the first ending stays
+            ending = found.ended[at]
+            self.state.save_record(
+                replace(current, status=ending.status, terminal_index=ending.index)
+            )
 
     def check(self, record: SavedRecord) -> OwnRecord:
         """Reads a record back from the registry, and checks it against what is kept here.
@@ -365,6 +502,10 @@ class Registrant:
         held = self._read_back(record.index)
         if held.commitment != record.commitment:
             raise WrongAnswer(f"the registry holds something else as record {record.index}")
+        with self.state.locked():
+            current = self._current(record)
+            if held.statement is not None and held.protection != current.protection:
+                self.state.save_record(replace(current, protection=held.protection))
         return held
 
     def _read_back(self, index: int) -> OwnRecord:
@@ -389,6 +530,9 @@ class Registrant:
     def withdraw(self, record: SavedRecord) -> SavedRecord:
         """Takes a record back; one that was never sent is just dropped.
 
+        Where no answer to its registration was heard, the wish is written down before anything is
+        sent: from then on it is only ever sent to be withdrawn. Call it again after a failure.
+
         Raises:
             RegistryProblem, TransportError, StateError.
         """
@@ -398,16 +542,16 @@ class Registrant:
                 return current
             if current.stage is Stage.WAITING:
                 return self._drop(current)
+            if current.stage is Stage.SENT:
+                current = replace(current, stage=Stage.WITHDRAWING)
+                self.state.save_record(current)
             signed = self.signed_withdrawal(current)
-            try:
-                answer = self._connection.run(
-                    withdraw(signed.owner_public_key, signed.commitment, signed.signature)
-                )
-            except RegistryProblem as problem:
-                if problem.problem_code == "NOT_YOURS" and current.stage is Stage.SENT:
-                    return self._drop(current)  # it never arrived
-                raise
             owner = derive_owner(self.state.seed(), current.origin, current.index)
+        answer = self._withdrawn(current, signed)
+        with self.state.locked():
+            current = self._current(record)
+            if answer is None:
+                return self._drop(current)
             if answer.record_id != owner.record_id:
                 raise WrongAnswer("the registry answered for another record")
             ended = replace(
@@ -420,6 +564,42 @@ class Registrant:
             )
             self.state.save_record(ended)
             return ended
+
+    def _withdrawn(self, record: SavedRecord, signed: SignedWithdrawal) -> Withdrawal | None:
+        """The answer; None where the registry does not have it and never will."""
+        asking = withdraw(signed.owner_public_key, signed.commitment, signed.signature)
+        try:
+            return self._connection.run(asking)
+        except RegistryProblem as problem:
+            if problem.problem_code != "NOT_YOURS" or record.stage is Stage.REGISTERED:
+                raise
+        if record.stage is Stage.LOST or not self._arrives(record):
+            return None
+        return self._connection.run(asking)
+
+    def _arrives(self, record: SavedRecord) -> bool:
+        """Sends a registration of which no answer was heard to its end: it is under way no longer.
+
+        Returns:
+            Whether the registry has it now.
+        """
+        request = _request_of(record)
+        for _ in range(MAX_ATTEMPTS):
+            try:
+                self._register(request, self._proof(request))
+            except RegistryProblem as problem:
+                if problem.problem_code in _NEVER_TAKEN:
+                    return False
+                if problem.problem_code != "PROOF_OF_WORK_REJECTED":
+                    raise
+            else:
+                return True
+        raise WrongAnswer("the registry keeps asking for another proof of work")
+
+    def withdrawing(self) -> list[SavedRecord]:
+        """Records taken back of which the registry has not confirmed it."""
+        records = self.state.records(self.origin)
+        return [each for each in records if each.stage is Stage.WITHDRAWING]
 
     def send_withdrawal(self, signed: SignedWithdrawal) -> RecordStatus:
         """Sends a withdrawal that was kept; needs no phrase.
@@ -481,6 +661,7 @@ class Registrant:
             "register_index": held.register_index,
             "status": held.status,
             "terminal_index": held.terminal_index,
+            "protection": held.protection if held.statement is not None else None,
         }
         if kept is not None and kept.commitment == held.commitment:
             record = replace(kept, **fields)  # type: ignore[arg-type]
@@ -501,6 +682,7 @@ class Registrant:
                 register_index=held.register_index,
                 status=held.status,
                 terminal_index=held.terminal_index,
+                protection=held.protection if held.statement is not None else None,
             )
         self.state.save_record(record)
         return record
@@ -553,75 +735,24 @@ class Registrant:
         self.close()
 
 
-def sign_withdrawal(state: State, record: SavedRecord) -> SignedWithdrawal:
-    """The statement that withdraws a record, to be kept; nothing is sent, no network is needed.
-
-    Raises:
-        StateError: no phrase here, or not the one the record was made with.
-    """
-    state.check_owner(record)
-    owner = derive_owner(state.seed(), record.origin, record.index)
-    signature = owner.sign(withdraw_message(record.origin, record.commitment))
-    return SignedWithdrawal(record.origin, owner.public, record.commitment, signature)
-
-
-class AsyncRegistrant:
-    """`Registrant` for asyncio: each call runs in a thread, one at a time."""
-
-    def __init__(self, registrant: Registrant) -> None:
-        self._registrant = registrant
-        self._one_at_a_time = asyncio.Lock()
-
-    async def _run[T](self, call: Callable[[], T]) -> T:
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(call)
-
-    async def meet(self) -> Meeting:
-        """As `Registrant.meet`."""
-        return await self._run(self._registrant.meet)
-
-    async def ensure_phrase(self) -> bool:
-        """As `Registrant.ensure_phrase`."""
-        return await self._run(self._registrant.ensure_phrase)
-
-    async def protect(
-        self, fingerprints: Fingerprints, statement: Statement, *, label: str = ""
-    ) -> SavedRecord:
-        """As `Registrant.protect`."""
-        return await self._run(
-            partial(self._registrant.protect, fingerprints, statement, label=label)
-        )
-
-    async def follow(self) -> Sequence[SavedRecord]:
-        """As `Registrant.follow`."""
-        return await self._run(self._registrant.follow)
-
-    async def withdraw(self, record: SavedRecord) -> SavedRecord:
-        """As `Registrant.withdraw`."""
-        return await self._run(partial(self._registrant.withdraw, record))
-
-    async def recover(self) -> Sequence[SavedRecord]:
-        """As `Registrant.recover`."""
-        return await self._run(self._registrant.recover)
-
-    async def aclose(self) -> None:
-        """As `Registrant.close`."""
-        await self._run(self._registrant.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-
 def _statement(data: bytes) -> Statement:
     try:
         return Statement.decode(data)
     except ProtocolError as error:
         raise WrongAnswer(f"the registry holds a statement that is none: {error}") from None
+
+
+def _request_of(record: SavedRecord) -> RegistrationRequest:
+    if record.request is None:
+        raise StateError(f"record {record.index} holds nothing to send")
+    return record.request
+
+
+def _lost(numbers: tuple[int, ...]) -> RecordsLost:
+    named = ", ".join(f"#{number}" for number in numbers)
+    return RecordsLost(
+        f"the registry's log does not hold {named} any more, which the registry had acknowledged. "
+        "These records protect nothing now: protect their pictures again. Keep your files: they "
+        "show what was promised.",
+        numbers,
+    )

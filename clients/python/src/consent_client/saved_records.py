@@ -25,7 +25,9 @@ from consent_client.protocol.fingerprints import Fingerprints, decode_list, enco
 from consent_client.protocol.keys import OPENING_BYTES, PUBLIC_KEY_BYTES
 from consent_client.protocol.log import MAX_INDEX
 from consent_client.protocol.origins import origin_bytes
+from consent_client.protocol.protection import Reach, SpaceProtection
 from consent_client.protocol.records import COMMITMENT_BYTES, RegistrationRequest, commitment
+from consent_client.protocol.spaces import space
 from consent_client.protocol.statements import Statement
 
 FILE_KIND: Final = "consent-client/record/v1"
@@ -34,6 +36,9 @@ MAX_LABEL_CHARACTERS: Final = 1_000
 
 _NONCE_BYTES = 12
 _MAX_RECORDS = 2**32
+
+_FAR = 2.0**40
+"""Seconds: no time that is meant lies beyond; `NaN` and infinities are no times either."""
 
 
 class Stage(StrEnum):
@@ -45,6 +50,10 @@ class Stage(StrEnum):
     """Sent at least once; no answer was written down."""
     REGISTERED = "registered"
     """The registry answered."""
+    WITHDRAWING = "withdrawing"
+    """Sent, never answered, and taken back: it is never sent again but to be withdrawn."""
+    LOST = "lost"
+    """The registry answered, and its log no longer holds it: it protects nothing any more."""
     DROPPED = "dropped"
     """Given up before the registry had it, or its number was taken from another device."""
 
@@ -68,6 +77,12 @@ class SavedRecord:
         register_index: of its REGISTER entry.
         status: as the registry or the log said last.
         terminal_index: of the entry that ended it.
+        asked_digest: F of the picture as it was made first, where some of its spaces had to be left
+            out: so that the same picture is known again. None where none was.
+        left_out: ids of those spaces.
+        moved_to: the number under which it is registered instead, where its own was taken.
+        protection: how far from the picture it is still found, as the registry said; None where it
+            has not said.
     """
 
     origin: str
@@ -85,6 +100,10 @@ class SavedRecord:
     register_index: int | None = None
     status: RecordStatus | None = None
     terminal_index: int | None = None
+    asked_digest: bytes | None = field(default=None, repr=False)
+    left_out: tuple[str, ...] = ()
+    moved_to: int | None = None
+    protection: tuple[SpaceProtection, ...] | None = None
 
     @property
     def unanswered(self) -> bool:
@@ -117,6 +136,10 @@ class SavedRecord:
             "registerIndex": self.register_index,
             "status": self.status.value if self.status else None,
             "terminalIndex": self.terminal_index,
+            "askedDigest": _optional_base64(self.asked_digest),
+            "leftOut": list(self.left_out),
+            "movedTo": self.moved_to,
+            "protection": protection_json(self.protection),
         }
         return (json.dumps(value, indent=1) + "\n").encode()
 
@@ -156,10 +179,15 @@ class SavedRecord:
             stage=Stage(value["stage"]),
             request=None if request is None else RegistrationRequest.from_json(request),
             kept_list=_octets(value["keptList"]),
-            send_after=float(value["sendAfter"]),
+            send_after=_seconds(value["sendAfter"]),
             register_index=_optional_index(value["registerIndex"]),
             status=None if value["status"] is None else RecordStatus(value["status"]),
             terminal_index=_optional_index(value["terminalIndex"]),
+            # Files of earlier versions do not have these.
+            asked_digest=_octets(value.get("askedDigest")),
+            left_out=tuple(space(_text(name)).id for name in value.get("leftOut", ())),
+            moved_to=_optional_number(value.get("movedTo")),
+            protection=_protection(value.get("protection")),
         )
         record._check()
         return record
@@ -180,7 +208,9 @@ class SavedRecord:
             raise Malformed("the request does not fit")
         if self.unanswered and (self.request is None or self.kept_list is None):
             raise Malformed("nothing to send")
-        if self.stage is Stage.REGISTERED and self.register_index is None:
+        if self.stage is Stage.WITHDRAWING and self.request is None:
+            raise Malformed("nothing to withdraw")
+        if self.stage in {Stage.REGISTERED, Stage.LOST} and self.register_index is None:
             raise Malformed("no index")
 
 
@@ -211,6 +241,21 @@ def _local_key(seed: bytes, origin: str, index: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(seed)
 
 
+def protection_json(
+    protection: tuple[SpaceProtection, ...] | None,
+) -> dict[str, str] | None:
+    """Space → reach; None where nothing is known."""
+    return None if protection is None else {each.space: each.reach.value for each in protection}
+
+
+def _protection(value: object) -> tuple[SpaceProtection, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise Malformed("not a protection")
+    return tuple(SpaceProtection(space(name).id, Reach(reach)) for name, reach in value.items())
+
+
 def _optional_base64(data: bytes | None) -> str | None:
     return None if data is None else encode_base64(data)
 
@@ -229,6 +274,16 @@ def _integer(value: object, greatest: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= greatest:
         raise Malformed("not a number in its range")
     return value
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _FAR:
+        raise Malformed("not a time")
+    return float(value)
+
+
+def _optional_number(value: object) -> int | None:
+    return None if value is None else _integer(value, _MAX_RECORDS - 1)
 
 
 def _optional_index(value: object) -> int | None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,17 +33,19 @@ from consent_client.cli.faces import (
 )
 from consent_client.cli.models import WITHOUT_SSCD, computable_spaces, model_files
 from consent_client.cli.phrase import LOSING_IT
-from consent_client.cli.record_texts import name_of, record_json, state_of
+from consent_client.cli.record_texts import limits_of, name_of, record_json, state_of
 from consent_client.cli.words import BASES, PURPOSES, USES, said, statement_of
-from consent_client.errors import ConsentError, MissingModel, UnreadableImage
+from consent_client.errors import ConsentError, MissingModel, RegistryProblem, UnreadableImage
 from consent_client.protocol.fingerprints import Fingerprints
-from consent_client.protocol.spaces import MAX_FINGERPRINTS
+from consent_client.protocol.spaces import MAX_FINGERPRINTS, SPACES
 from consent_client.protocol.statements import Statement
 from consent_client.registrant import Registrant
 from consent_client.saved_records import SavedRecord, Stage
 
 SPREAD_HOURS: Final = 12.0
 """Long enough that a registry with a few registrations an hour puts others' between them."""
+
+TOO_GENERIC: Final = "TOO_GENERIC"
 
 _SSCD = "sscd-1"
 _URL = "url-1"
@@ -74,6 +77,7 @@ class _Work:
 
     common: Common
     registrant: Registrant
+    leave_out: bool | None = None
     records: dict[int, SavedRecord] = field(default_factory=dict)
     failed: list[ConsentError] = field(default_factory=list)
     stopped: bool = False
@@ -153,6 +157,15 @@ def protect(
     resume: Annotated[
         bool, typer.Option("--resume", help="Send what is saved and not sent, and end.")
     ] = False,
+    leave_out: Annotated[
+        bool | None,
+        typer.Option(
+            "--leave-out/--all-or-nothing",
+            help="Where one kind of fingerprint resembles so many other pictures that the registry "
+            "does not take it: register the others all the same, or nothing. Default: you are "
+            "asked; without a terminal, the others.",
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", metavar="sscd=FILE", help="A model file of your own."),
@@ -197,7 +210,7 @@ def protect(
             on_work=show_work,
         ) as registrant,
     ):
-        work = _Work(common, registrant)
+        work = _Work(common, registrant, leave_out)
         made_phrase = _greet(common, registrant, resume=resume)
         if face:
             common.note(WHAT_IT_MEANS)
@@ -326,7 +339,7 @@ def _send_now(work: _Work, name: str, fingerprints: Fingerprints, statement: Sta
 def _send(work: _Work, record: SavedRecord) -> None:
     """Sends a saved record; where the registry can not be reached, the rest waits too."""
     try:
-        sent = work.registrant.send(record)
+        sent = _sent(work, record)
     except ConsentError as error:
         work.fail(name_of(record), error)
         work.stopped = work.stopped or may_pass(error)
@@ -334,10 +347,50 @@ def _send(work: _Work, record: SavedRecord) -> None:
     work.records.pop(record.index, None)
     work.records[sent.index] = sent
     work.common.say(f"{name_of(sent)}: {state_of(sent)}, entry {sent.register_index}")
+    limits = limits_of(sent)
+    if limits:
+        work.common.note(f"{name_of(sent)}: {limits}")
+
+
+def _sent(work: _Work, record: SavedRecord) -> SavedRecord:
+    """Sends a record, without the spaces that say too little of it, if the person agrees."""
+    try:
+        return work.registrant.send(record)
+    except RegistryProblem as problem:
+        if problem.problem_code != TOO_GENERIC or not problem.spaces:
+            raise
+        finds = "; ".join(SPACES[name].finds for name in problem.spaces if name in SPACES)
+        work.common.note(
+            f"{name_of(record)}: the registry did not take it as it is. Its fingerprint for "
+            f"{', '.join(problem.spaces)} ({finds}) resembles so many other pictures that it "
+            "would stand for those as well. Nothing was stored."
+        )
+        if not _agreed(work):
+            work.registrant.withdraw(record)
+            raise
+        return work.registrant.send(work.registrant.leave_out(record, problem.spaces))
+
+
+def _agreed(work: _Work) -> bool:
+    """Whether to register what is left: as it was said, or asked, or else yes, as it only adds."""
+    if work.leave_out is not None:
+        return work.leave_out
+    if work.common.as_json or not sys.stdin.isatty():
+        return True
+    return typer.confirm(
+        "Register it without that? It then protects less, and better than nothing.",
+        default=True,
+        err=True,
+    )
 
 
 def _send_due(work: _Work, now: float) -> None:
-    """Sends what an earlier run left, as far as its time has come."""
+    """Sends what an earlier run left, as far as its time has come; what was taken back, first."""
+    for record in work.registrant.withdrawing():
+        try:
+            work.registrant.withdraw(record)
+        except ConsentError as error:
+            work.fail(name_of(record), error)
     for record in work.registrant.pending():
         if record.send_after <= now and not work.stopped:
             work.records[record.index] = record

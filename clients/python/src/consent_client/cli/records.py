@@ -21,14 +21,14 @@ from consent_client.cli.common import (
     with_common,
 )
 from consent_client.cli.phrase import LOSING_IT
-from consent_client.cli.record_texts import name_of, record_json, state_of
+from consent_client.cli.record_texts import found_of, name_of, record_json, state_of
 from consent_client.cli.words import said
-from consent_client.errors import ConsentError, StateError
+from consent_client.errors import ConsentError, LogShortened, RecordsLost, StateError
 from consent_client.protocol.keys import seed_of
-from consent_client.registrant import Registrant, sign_withdrawal
+from consent_client.registrant import Registrant
 from consent_client.saved_records import SavedRecord, Stage
 from consent_client.state import State
-from consent_client.withdrawals import MAX_CHARACTERS, SignedWithdrawal
+from consent_client.withdrawals import MAX_CHARACTERS, SignedWithdrawal, sign_withdrawal
 
 _MAX_PHRASE_FILE = 4_096
 _STANDARD_INPUT: Final = "-"
@@ -64,7 +64,12 @@ def status(
     state = common.state()
     failed: list[ConsentError] = []
     with _registrant(common, state) as registrant:
-        records = registrant.follow()
+        try:
+            records = registrant.follow()
+        except (LogShortened, RecordsLost) as error:
+            failed.append(error)
+            common.note(str(error))
+            records = state.records(registrant.origin)
         if check:
             for record in records:
                 if record.stage is Stage.REGISTERED:
@@ -93,11 +98,16 @@ def status(
 
 
 def _table(records: Sequence[SavedRecord]) -> Table:
-    table = Table("#", "label", "state", "stated", "entry")
+    table = Table("#", "label", "state", "stated", "found are", "entry")
     for record in records:
         entry = "" if record.register_index is None else str(record.register_index)
         table.add_row(
-            str(record.index), shown(record.label), state_of(record), said(record.statement), entry
+            str(record.index),
+            shown(record.label),
+            state_of(record),
+            said(record.statement),
+            found_of(record),
+            entry,
         )
     return table
 
@@ -169,14 +179,14 @@ def withdraw(
 def _records_kept(common: Common, state: State) -> list[SavedRecord]:
     """The records at the registry that is meant, without asking it."""
     address = registry_address(common.address(state), insecure_http=True)
-    origins = [each.origin for each in state.registries() if each.address == address]
+    origins = [each.origin for each in state.registries() if address in each.addresses]
     return [record for origin in origins for record in state.records(origin)]
 
 
 def _chosen(
     records: Sequence[SavedRecord], names: Sequence[str], *, everything: bool
 ) -> list[SavedRecord]:
-    active = [record for record in records if record.active]
+    active = [each for each in records if each.active or each.stage is Stage.WITHDRAWING]
     if everything == bool(names):
         usage("name records, or --all, or --from FILE")
     if everything:
