@@ -8,6 +8,7 @@ from pathlib import Path
 
 from consent_client.protocol.verdicts import Verdict
 from demo.dataset import CUT_SHORT, ORIGINAL, Candidate
+from demo.people import PeopleStory
 from demo.photographs import Photograph, Role
 from demo.scan import Scan
 
@@ -129,6 +130,7 @@ class Report:
         screenings: before and after the withdrawal.
         withdrawn: whose record was withdrawn.
         status_after: what the registry says about it since.
+        people: the story of the portraits.
         scan: the search of the registry's disk.
         seconds: the whole run.
     """
@@ -141,6 +143,7 @@ class Report:
     screenings: tuple[Screening, Screening]
     withdrawn: Photograph
     status_after: str
+    people: PeopleStory
     scan: Scan
     seconds: float
 
@@ -159,6 +162,7 @@ class Report:
             problems.append(f"{self.scan.found} fingerprints are readable on the registry's disk")
         if not second.log_size > first.log_size:
             problems.append("the second screening did not see the withdrawal")
+        problems += self.people.failures
         return tuple(problems)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from consent_client.protocol.verdicts import Verdict
 from demo.dataset import CUT_SHORT, ORIGINAL
 from demo.edits import EDITS
 from demo.outcomes import Judged, Outcome, Report, Screening
+from demo.people import REGISTERED, PeopleStory, Portrait
 from demo.photographs import Photograph, Role
 
 # Large enough to recognise a picture, small enough for a page of some hundred kilobytes.
@@ -184,6 +186,52 @@ def _withdrawal(report: Report) -> str:
     return "".join(parts)
 
 
+ANSWERS = {
+    Verdict.CLEAR: ("·", "plain", "kept"),
+    Verdict.EXCLUDE: ("✓", "good", "excluded"),
+    Verdict.PERMIT: ("✓", "yes", "permitted"),
+    Verdict.UNKNOWN: ("?", "unsure", "not checked"),
+}
+
+
+def _heard(who: str, verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    sign, kind, word = ANSWERS[verdict]
+    return (
+        f"{escape(who)}"
+        f'<span class="badge {kind}"><span aria-hidden="true">{sign}</span> {escape(word)}</span>'
+    )
+
+
+def _portrait(portrait: Portrait, kind: str, below: str) -> str:
+    return (
+        f'<figure class="{kind}">'
+        f'<img src="{thumbnail(portrait.path)}" alt="{escape(portrait.title)}" loading="lazy">'
+        f"<figcaption>{escape(portrait.title)}<small>{escape(portrait.credit)}</small>{below}"
+        "</figcaption></figure>"
+    )
+
+
+def _people(story: PeopleStory) -> str:
+    """The story of the portraits: who registered, and what two builders heard about the rest."""
+    figures = [_portrait(REGISTERED, "good", "registered, with its face")]
+    for answer in story.answers:
+        kind = "plain" if answer.looked is None else ANSWERS[answer.looked][1]
+        below = _heard("looking for people:", answer.looked)
+        below += _heard("looking for copies only:", answer.did_not_look)
+        figures.append(_portrait(answer.portrait, kind, below))
+    return (
+        f"<p>{escape(story.words)}</p>"
+        f'<div class="gallery">{"".join(figures)}</div>'
+        "<p>Faces are biometric data. A face is registered only by who asks for it, and matched "
+        "only in sessions of builders who opted in and stated that they lawfully may; it is in "
+        "nothing that builders download, and nobody can search with it. Recognition errs, with "
+        "close relatives above all: <code>docs/faces.md</code> says how often. That these people "
+        "play in this story says nothing about what they think of it.</p>"
+    )
+
+
 def render(report: Report) -> str:
     """The whole page as HTML text."""
     first, second = report.screenings
@@ -256,7 +304,10 @@ log size {first.log_size}; the {escape(second.title)} took {second.seconds:.1f} 
 {_gallery(report, unrelated, [each.candidate.photograph.title for each in unrelated])}
 </section>
 {_not_checked(report)}
-<section><h2>7 · What the registry keeps on disk</h2>
+<section><h2>7 · Other photographs of a person</h2>
+{_people(report.people)}
+</section>
+<section><h2>8 · What the registry keeps on disk</h2>
 <p>At the end, all {scan.files} files of the registry ({scan.bytes_read:,} bytes: database,
 write-ahead log, keys, its own log) were searched for {scan.fingerprints} fingerprints, those of the
 registered and those of the screened pictures, as bytes, hexadecimal and base64.

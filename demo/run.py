@@ -20,9 +20,11 @@ from consent_client.registrant import Registrant
 from consent_client.saved_records import SavedRecord
 from demo.dataset import Candidate, build
 from demo.outcomes import Judged, Registered, Report, Screening, judge
+from demo.people import play
 from demo.photographs import PHOTOGRAPHS, WITHDRAWN, Photograph, Role
 from demo.registry_process import RunningRegistry, running_registry
 from demo.scan import scan
+from demo.seen import Seen
 
 USE = Use.AI_GENERATIVE_TRAINING
 SSCD = "sscd-1"
@@ -35,16 +37,6 @@ REQUIRED_WITHOUT_SSCD = ("sha256", "pdq-1")
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Every fingerprint that was made, to look for it on the registry's disk."""
-
-    fingerprints: set[bytes] = field(default_factory=set)
-
-    def add(self, made: ImageFingerprints) -> None:
-        self.fingerprints.update(each for many in made.fingerprints.values() for each in many)
-
-
 @dataclass(frozen=True, slots=True)
 class _Owner:
     """One person: a photograph, a state folder of their own, and a record."""
@@ -54,12 +46,13 @@ class _Owner:
     record: SavedRecord = field(repr=False)
 
 
-def run(work: Path, *, with_sscd: bool, say: Say) -> Report:
+def run(work: Path, *, with_sscd: bool, with_faces: bool, say: Say) -> Report:
     """Plays the whole story below `work`, an empty folder.
 
     Args:
         work: everything is written below it: data set, registry, people's state.
         with_sscd: whether to use the sscd model, if it is installed.
+        with_faces: whether to use the face models, if they are installed.
         say: is told what happens, a line at a time.
 
     Raises:
@@ -67,7 +60,7 @@ def run(work: Path, *, with_sscd: bool, say: Say) -> Report:
     """
     began = time.monotonic()
     spaces, without = choose_spaces(with_sscd=with_sscd)
-    seen = _Seen()
+    seen = Seen()
     folder = work / "dataset"
     candidates = build(folder)
     say(f"A data set of {len(candidates)} pictures is in {folder}.")
@@ -88,6 +81,10 @@ def run(work: Path, *, with_sscd: bool, say: Say) -> Report:
             registry, "second screening", folder, candidates, in_force - {WITHDRAWN}, spaces, seen
         )
         say(f"Screened again in {second.seconds:.1f} s.")
+        people = play(
+            registry, work / "people" / "portrait-of-mine", spaces, seen, with_faces=with_faces
+        )
+        say(people.words)
         searched = scan(registry.folder, seen.fingerprints)
     return Report(
         folder=folder,
@@ -98,6 +95,7 @@ def run(work: Path, *, with_sscd: bool, say: Say) -> Report:
         screenings=(first, second),
         withdrawn=leaving.registered.photograph,
         status_after=status,
+        people=people,
         scan=searched,
         seconds=time.monotonic() - began,
     )
@@ -114,7 +112,7 @@ def choose_spaces(*, with_sscd: bool) -> tuple[tuple[str, ...], str]:
 
 
 def _protect_all(
-    registry: RunningRegistry, people: Path, spaces: Collection[str], seen: _Seen
+    registry: RunningRegistry, people: Path, spaces: Collection[str], seen: Seen
 ) -> list[_Owner]:
     """Each with a device of their own; they do not wait for each other's proof of work."""
     people.mkdir()
@@ -133,7 +131,7 @@ def _protect(
     state: Path,
     photograph: Photograph,
     spaces: Collection[str],
-    seen: _Seen,
+    seen: Seen,
 ) -> _Owner:
     statement = _statement(photograph)
     made = registration_fingerprints(photograph.path, spaces)
@@ -174,7 +172,7 @@ def _screen(
     candidates: tuple[Candidate, ...],
     in_force: Collection[str],
     spaces: tuple[str, ...],
-    seen: _Seen,
+    seen: Seen,
 ) -> Screening:
     began = time.monotonic()
     items = []

@@ -38,6 +38,7 @@ def show(report: Report, console: Console) -> None:
         f"{report.withdrawn.title.capitalize()} was withdrawn; its record reads "
         f"{report.status_after}."
     )
+    console.print(report.people.words)
     scan = report.scan
     console.print(
         f"Searched {scan.files} files of the registry ({scan.bytes_read:,} bytes) for the "

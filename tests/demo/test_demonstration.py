@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from consent_client.protocol.verdicts import Verdict
 from demo.__main__ import demonstrate
 from demo.outcomes import Outcome, Report
 from demo.page import render
@@ -19,7 +20,8 @@ def played(tmp_path_factory) -> tuple[Report, str, str]:
     """The report, the page and what was printed."""
     folder = tmp_path_factory.mktemp("demo")
     printed = io.StringIO()
-    report = demonstrate(folder / "work", folder / "out", Console(file=printed), with_sscd=False)
+    console = Console(file=printed)
+    report = demonstrate(folder / "work", folder / "out", console, with_sscd=False, with_faces=True)
     return report, (folder / "out" / "index.html").read_text(), printed.getvalue()
 
 
@@ -54,6 +56,25 @@ def test_without_the_model_it_says_what_it_missed(report: Report) -> None:
     page = render(report)
     assert "Without the sscd model" in page
     assert f"{missed} edited copies of opted-out pictures would have gone into" in page
+
+
+def test_the_photograph_of_eleven_years_before_is_excluded_and_nobody_elses(played) -> None:
+    report, page, printed = played
+    story = report.people
+    if story.without_faces:
+        pytest.skip("needs consent-client[face]")
+    heard = {answer.portrait.title: answer.looked for answer in story.answers}
+    assert heard == {
+        "Emmanuel Macron, 2014": Verdict.EXCLUDE,
+        "Jacinda Ardern, 2018": Verdict.CLEAR,
+        "Jacinda Ardern, 2022": Verdict.CLEAR,
+        "Barack Obama": Verdict.CLEAR,
+        "Rishi Sunak": Verdict.CLEAR,
+    }
+    assert {answer.did_not_look for answer in story.answers} == {Verdict.CLEAR}
+    words = "2014 was excluded, and no photograph of anybody else"
+    assert words in page
+    assert words in " ".join(printed.split())
 
 
 def test_no_fingerprint_is_on_the_registrys_disk(report: Report) -> None:
