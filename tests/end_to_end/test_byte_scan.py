@@ -58,6 +58,8 @@ OPEN = """mutation($input: OpenScreeningInput!) { openScreening(input: $input) {
   ... on Screening { id } ... on Problem { code message } } }"""
 SCREEN = """mutation($input: ScreenInput!) { screen(input: $input) { __typename
   ... on ScreenedBlock { verdicts } ... on Problem { code message } } }"""
+CONTEST = """mutation($input: ContestInput!) { contest(input: $input) { __typename
+  ... on ContestedBlock { verdicts } ... on Problem { code message } } }"""
 LOG_SIZE = "{ registry { logSize ready } }"
 
 # Every use another stance, a purpose and a last day: bytes that do not stand anywhere by chance.
@@ -232,7 +234,41 @@ class Story:
         halved = [sent[0] | {"fingerprints": b64(strangers[0].sha256)}]
         self.ask(SCREEN, token, input=block | {"columns": halved, "count": 4})
         self.ask(SCREEN, "crb_000000000000_" + "A" * 43, input=block | {"columns": sent})
+        self.contest(block, registered, token)
         return sent
+
+    def contest(self, block, registered, token):
+        """The excluded image again with crops of it, and contests that are refused."""
+        crops = tuple(Picture(seed).sscd for seed in range(7101, 7106))
+        self.secrets += secrets_of_picture("crop", {"sscd-1": crops})
+        sent = [
+            {"space": c.space_id, "present": b64(c.bitmap), "fingerprints": b64(c.data)}
+            for c in columns([registered])
+        ]
+        face = {"present": b64(b"\x01"), "fingerprints": b64(face_of(registered))}
+        sent.append({"space": "face-1", "counts": b64(b"\x01")} | face)
+        cropped = {"space": "sscd-1", "fingerprints": b64(b"".join(crops))}
+        contested = {
+            "screeningId": block["screeningId"],
+            "block": 0,
+            "count": 1,
+            "rows": b64(b"\x08"),
+            "columns": sent,
+            "crops": [cropped],
+        }
+        for change in (
+            {"rows": b64(b"\x01")},
+            {"columns": sent[:-1]},
+            {"crops": [cropped | {"fingerprints": b64(b"".join(crops[:4]))}]},
+            {"crops": [cropped | {"space": cropped["fingerprints"][:60]}]},
+            {"crops": [cropped | {"fingerprints": [cropped["fingerprints"]]}]},
+            {"rows": cropped["fingerprints"]},
+            {"screeningId": cropped["fingerprints"]},
+        ):
+            answer = self.ask(CONTEST, token, input=contested | change)
+            assert "verdicts" not in str(answer)
+        answer = self.ask(CONTEST, token, input=contested)["data"]["contest"]
+        assert base64.b64decode(answer["verdicts"]) == b"\x01"
 
     def blunder(self, request, sent, token):
         """What careless clients send: secrets in wrong places, halves of requests."""
