@@ -1,25 +1,32 @@
 """The registrant's SDK against a real registry."""
 
+import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from consent_client.async_registrant import AsyncRegistrant
 from consent_client.builder import Builder
 from consent_client.errors import (
+    LogShortened,
     NoPhrase,
+    RecordsLost,
     RegistryKeyChanged,
     RegistryProblem,
     StateError,
-    WrongAnswer,
+    Unreachable,
 )
-from consent_client.operations import RecordStatus
+from consent_client.operations import RecordStatus, Registration
 from consent_client.protocol.keys import new_phrase
 from consent_client.protocol.notes import NoteSigner
+from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.statements import Stance, Statement, Use
 from consent_client.protocol.verdicts import Verdict
-from consent_client.registrant import AsyncRegistrant, Registrant, refusal
-from consent_client.saved_records import Stage
+from consent_client.registrant import Registrant, refusal
+from consent_client.saved_records import SavedRecord, Stage
 from consent_client.withdrawals import SignedWithdrawal
 from tests.support.people import Picture
 from tests.support.serving import Server
@@ -200,8 +207,12 @@ def test_a_log_that_lost_our_record_is_noticed(registrant: Registrant, where: st
     elif where == "beyond the end":
         where = 10**6
     registrant.state.save_record(replace(record, register_index=where))
-    with pytest.raises(WrongAnswer, match="does not hold record"):
+    with pytest.raises(RecordsLost, match=f"#{record.index}") as caught:
         registrant.follow()
+    assert caught.value.numbers == (record.index,)
+    (lost,) = [each for each in registrant.follow() if each.index == record.index]
+    assert lost.stage is Stage.LOST
+    assert not lost.active
 
 
 @pytest.mark.parametrize("lost", [1, 5_000])
@@ -211,8 +222,10 @@ def test_a_log_that_became_shorter_is_noticed(registrant: Registrant, lost: int)
     pinned = registrant.state.registry(registrant.origin)
     assert pinned is not None
     registrant.state.save_registry(replace(pinned, seen=pinned.seen + lost))
-    with pytest.raises(WrongAnswer, match="shorter"):
+    with pytest.raises(LogShortened, match="shorter"):
         registrant.follow()
+    (record,) = registrant.follow()
+    assert record.active
 
 
 def test_a_kept_withdrawal_needs_no_phrase(
@@ -231,9 +244,146 @@ def test_a_record_never_sent_is_dropped_without_telling(registrant: Registrant) 
     record = registrant.save(Picture(10_012).fingerprints, refusal())
     assert registrant.withdraw(record).stage is Stage.DROPPED
     assert registrant.pending() == []
-    sent = registrant.save(Picture(10_013).fingerprints, refusal())
-    registrant.state.save_record(replace(sent, stage=Stage.SENT))  # it never arrived
+
+
+def late(registrant: Registrant, number: int) -> SavedRecord:
+    """A record whose request is still under way, as far as this device knows."""
+    record = registrant.save(Picture(number).fingerprints, refusal())
+    sent = replace(record, stage=Stage.SENT)
+    registrant.state.save_record(sent)
+    return sent
+
+
+def test_a_registration_under_way_can_not_outlive_its_withdrawal(
+    registrant: Registrant, server: Server, token: str
+) -> None:
+    sent = late(registrant, 10_013)
+    assert sent.request is not None
+    proof = registrant._proof(sent.request)
+    ended = registrant.withdraw(sent)
+    assert ended.status is RecordStatus.WITHDRAWN
+    arrived = registrant._register(sent.request, proof)  # now, after all
+    assert arrived.status is RecordStatus.WITHDRAWN
+    assert verdict(server, token, Picture(10_013)) is Verdict.CLEAR
+
+
+def test_what_was_taken_back_is_never_sent_again_to_be_registered(
+    registrant: Registrant, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = late(registrant, 10_014)
+
+    def broken(*_: object) -> NoReturn:
+        raise Unreachable("no network")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registrant._connection, "run", broken)
+        with pytest.raises(Unreachable):
+            registrant.withdraw(sent)
+    assert registrant.pending() == []
+    (waiting,) = registrant.withdrawing()
+    assert registrant.send(waiting).stage is Stage.WITHDRAWING
+    assert registrant.withdraw(waiting).status is RecordStatus.WITHDRAWN
+    assert registrant.withdrawing() == []
+
+
+def test_a_registration_that_is_refused_for_good_is_dropped(registrant: Registrant) -> None:
+    sent = late(registrant, 10_015)
+    assert sent.request is not None
+    forged = replace(sent.request, signature=bytes(64))
+    registrant.state.save_record(replace(sent, request=forged))
     assert registrant.withdraw(sent).stage is Stage.DROPPED
+
+
+def test_a_withdrawal_meanwhile_is_not_written_over(
+    registrant: Registrant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = registrant.save(Picture(10_016).fingerprints, refusal())
+    register = registrant._register
+
+    def withdrawn_meanwhile(request: RegistrationRequest, proof: str) -> Registration:
+        with monkeypatch.context() as patched:
+            patched.setattr(registrant, "_register", register)
+            with Registrant(registrant._connection.address, state=registrant.state) as other:
+                other.withdraw(record)
+        return register(request, proof)
+
+    monkeypatch.setattr(registrant, "_register", withdrawn_meanwhile)
+    assert registrant.send(record).status is RecordStatus.WITHDRAWN
+    assert registrant.state.records()[0].status is RecordStatus.WITHDRAWN
+
+
+def test_a_picture_whose_record_was_erased_is_protected_anew(
+    registrant: Registrant, server: Server, token: str
+) -> None:
+    picture = Picture(10_017)
+    first = registrant.protect(picture.fingerprints, refusal())
+    server.command("erase", str(first.register_index), "--reason", "TECHNICAL")
+    second = registrant.protect(picture.fingerprints, refusal())
+    assert second.index != first.index
+    assert second.status is RecordStatus.ACTIVE
+    assert verdict(server, token, picture) is Verdict.EXCLUDE
+
+
+def test_a_picture_whose_record_was_lost_is_protected_anew(registrant: Registrant) -> None:
+    picture = Picture(10_018)
+    first = registrant.protect(picture.fingerprints, refusal())
+    other = registrant.protect(Picture(10_019).fingerprints, refusal())
+    registrant.state.save_record(replace(first, register_index=10**6))
+    second = registrant.protect(picture.fingerprints, refusal())
+    assert second.index not in {first.index, other.index}
+    assert [each.stage for each in registrant.state.records()] == [
+        Stage.LOST,
+        Stage.REGISTERED,
+        Stage.REGISTERED,
+    ]
+    assert registrant.withdraw(first).status is RecordStatus.WITHDRAWN  # it was there after all
+
+
+def test_a_kill_between_two_numbers_registers_once(
+    registrant: Registrant, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registrant.ensure_phrase()
+    with Registrant(server.url, state=tmp_path / "other") as other:
+        other.state.create_phrase(registrant.state.phrase())
+        other.protect(Picture(10_020).fingerprints, refusal())
+    record = registrant.save(Picture(10_021).fingerprints, refusal())
+    save = registrant.state.save_record
+
+    def killed(saved: SavedRecord) -> None:
+        if saved.stage is Stage.DROPPED:
+            raise KeyboardInterrupt
+        save(saved)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registrant.state, "save_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            registrant.send(record)
+    for each in registrant.pending():
+        registrant.send(each)
+    registered = [each for each in registrant.state.records() if each.stage is Stage.REGISTERED]
+    assert len(registered) == 1
+
+
+async def test_a_cancelled_call_keeps_others_out_until_it_ends(server: Server, state: Path) -> None:
+    registrant = Registrant(server.url, state=state)
+    registrant.ensure_phrase()
+    take = registrant.state.take_index
+
+    def slowly(origin: str) -> int:
+        index = take(origin)
+        time.sleep(0.3)
+        return index
+
+    registrant.state.take_index = slowly  # type: ignore[method-assign]
+    async with AsyncRegistrant(registrant) as slow:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(
+                slow.protect(Picture(10_022).fingerprints, refusal(), label="one"), 0.1
+            )
+        second = await slow.protect(Picture(10_023).fingerprints, refusal(), label="two")
+    labels = {record.index: record.label for record in registrant.state.records()}
+    assert sorted(labels.values()) == ["one", "two"]
+    assert labels[second.index] == "two"
 
 
 def test_without_a_phrase_nothing_is_saved(server: Server, state: Path) -> None:
@@ -280,7 +430,10 @@ def test_an_address_does_not_become_another_registry_unseen(
     path = next((state / "registries").glob("*.json"))
     path.unlink()
     key = NoteSigner("somebody/else", bytes(32)).verifier.vkey
-    registrant.state.save_registry(replace(pinned, origin="somebody/else", verifier_key=key))
+    mirrored = replace(pinned, origin="somebody/else", verifier_key=key).reached_at(
+        "https://mirror"
+    )
+    registrant.state.save_registry(mirrored)  # the other address is not forgotten for it
     with (
         Registrant(server.url, state=state) as other,
         pytest.raises(RegistryKeyChanged, match="calls itself"),

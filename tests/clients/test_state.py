@@ -183,6 +183,12 @@ GARBLED = _garbled()
         {"opening": "AAAA"},
         {"index": 2**32},
         {"origin": "two words"},
+        {"sendAfter": 10**400},
+        {"sendAfter": float("nan")},
+        {"sendAfter": -1},
+        {"movedTo": 2**32},
+        {"stage": "lost"},
+        {"stage": "withdrawing", "request": None},
     ],
     ids=lambda change: next(iter(change)),
 )

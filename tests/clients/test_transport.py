@@ -275,6 +275,9 @@ def test_any_bytes_raise_nothing_else(operation: operations.Operation[object], b
         ("http://127.0.0.1:8400", "http://127.0.0.1:8400"),
         ("http://localhost/", "http://localhost"),
         ("http://[::1]:1", "http://[::1]:1"),
+        ("https://registry.example:443/", "https://registry.example"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("https://registry.example:80", "https://registry.example:80"),
     ],
 )
 def test_addresses(text: str, address: str) -> None:

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 from consent_client.errors import InsecureRegistry, TransportError
 
 _DEFAULT_SCHEME: Final = "https"
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 def registry_address(text: str, *, insecure_http: bool = False) -> str:
-    """The registry's base address, without a slash at the end.
+    """The registry's base address, without a slash at the end or a port that goes without saying.
 
     Args:
         text: `https://registry.example`, with a path if need be; without a scheme https is meant.
@@ -38,7 +39,8 @@ def registry_address(text: str, *, insecure_http: bool = False) -> str:
             f"{host} would be reached over plain http, where everyone on the way can read and "
             "change what is sent. Use https; --insecure-http overrides this for tests."
         )
-    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path.rstrip("/"), "", ""))
+    place = parts.netloc.lower().removesuffix(_DEFAULT_PORTS[parts.scheme])
+    return urlunsplit((parts.scheme, place.rstrip(":"), parts.path.rstrip("/"), "", ""))
 
 
 def is_loopback(host: str) -> bool:

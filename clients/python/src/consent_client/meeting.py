@@ -55,9 +55,8 @@ def meet(connection: Connection, state: State, given_key: str | None) -> Meeting
             _check_address(state, connection.address, info.origin)
             _check_key(verifier.vkey, None if known is None else known.verifier_key)
         sealing_keys = decode_sealing_keys(info.sealing_keys, info.origin, verifier)
-        pinned = PinnedRegistry(connection.address, info.origin, verifier.vkey)
-        if known is not None:
-            pinned = replace(known, address=pinned.address, verifier_key=pinned.verifier_key)
+        before = known or PinnedRegistry(connection.address, info.origin, verifier.vkey)
+        pinned = replace(before, verifier_key=verifier.vkey).reached_at(connection.address)
         if pinned != known:
             state.save_registry(pinned)
     return Meeting(info, pinned, known is None and given_key is None, sealing_keys)
@@ -66,7 +65,7 @@ def meet(connection: Connection, state: State, given_key: str | None) -> Meeting
 def _check_address(state: State, address: str, origin: str) -> None:
     """An address that was one registry does not become another unseen."""
     for pinned in state.registries():
-        if pinned.address == address and pinned.origin != origin:
+        if address in pinned.addresses and pinned.origin != origin:
             raise RegistryKeyChanged(
                 f"{address} was the registry {pinned.origin!r} and now calls itself {origin!r}. "
                 "If its operator announced this, give the new key with --registry-key."

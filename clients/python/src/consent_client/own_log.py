@@ -8,9 +8,15 @@ stopped last time would recognise it.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, cast
 
-from consent_client.errors import BadSignature, ProtocolError, WeakKey, WrongAnswer
+from consent_client.errors import (
+    BadSignature,
+    LogShortened,
+    ProtocolError,
+    WeakKey,
+    WrongAnswer,
+)
 from consent_client.operations import RecordStatus, RegistryInfo, entries
 from consent_client.protocol.keys import derive_owner, owner_tag
 from consent_client.protocol.log import (
@@ -65,8 +71,8 @@ def log_entries(
     """The log from (about) `start` to its present end: index and entry.
 
     Raises:
-        WrongAnswer: the log ends before `start`, or a page was not asked for, ends early, or holds
-            what is no entry.
+        LogShortened: the log ends before `start`.
+        WrongAnswer: a page was not asked for, ends early, or holds what is no entry.
         RegistryProblem, TransportError: as any request.
     """
     page = max(1, min(PAGE, info.limits.entries_page))
@@ -77,7 +83,7 @@ def log_entries(
         bundle = connection.run(entries(position, page))
         size = bundle.log_size if size is None else size
         if size < start:
-            raise WrongAnswer("the registry's log is shorter than it was: entries are gone")
+            raise LogShortened("the registry's log is shorter than it was: entries are gone")
         decoded = _decode(bundle.data)
         wanted = min(page, size - position)
         if bundle.start != position or len(decoded) < wanted or bundle.log_size < size:
@@ -110,44 +116,53 @@ def window_suffices(owned: list[Owned], window: int) -> bool:
     return not owned or owned[-1].index + GAP < window
 
 
-def endings(
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a stretch of the log says of our records.
+
+    Attributes:
+        ended: REGISTER index → its ending, the first one, for those that have ended.
+        lost: REGISTER indexes at which the log does not hold our record, or not any more.
+        size: of the log up to which that is known.
+    """
+
+    ended: Mapping[int, Ending]
+    lost: frozenset[int]
+    size: int
+
+
+def follow(
     origin: str, log: Iterable[tuple[int, Entry]], records: Mapping[int, SavedRecord]
-) -> tuple[dict[int, Ending], int]:
-    """How our records ended, and the size of the log up to which that is known.
+) -> Followed:
+    """What became of our records.
 
     Args:
         origin: the registry's name.
         log: index and entry, ascending.
         records: our registered records by the index of their REGISTER entry.
-
-    Returns:
-        REGISTER index → its ending, the first one, for those that have ended; and the log size.
-
-    Raises:
-        WrongAnswer: the log ends before one of our records, holds something else in its place, or
-            a withdrawal of it that we did not sign.
     """
     ended: dict[int, Ending] = {}
+    lost: set[int] = set()
     size = 0
     for index, entry in log:
         size = index + 1
-        if index in records:
-            _check_register(records[index], entry)
-        for at, status in _ended_by(origin, index, entry, records):
-            ended.setdefault(at, Ending(status, index))
-    for at, record in records.items():
-        if at >= size:
-            _check_register(record, None)
-    return ended, size
+        if index in records and entry != _register_entry(records[index]):
+            lost.add(index)
+        for at, status in _ended_by(index, entry, records):
+            if status is RecordStatus.WITHDRAWN and not _signed_by_us(origin, records[at], entry):
+                lost.add(at)  # whatever is withdrawn there is not ours
+            elif at not in lost:
+                ended.setdefault(at, Ending(status, index))
+    lost.update(at for at in records if at >= size)
+    return Followed({at: end for at, end in ended.items() if at not in lost}, frozenset(lost), size)
 
 
 def _ended_by(
-    origin: str, index: int, entry: Entry, records: Mapping[int, SavedRecord]
+    index: int, entry: Entry, records: Mapping[int, SavedRecord]
 ) -> Iterator[tuple[int, RecordStatus]]:
     """REGISTER indexes of our records that one entry ends, and how."""
     match entry:
         case Withdraw(register_index=at) if at in records:
-            _check_withdraw(origin, records[at], entry)
             yield at, RecordStatus.WITHDRAWN
         case Erase(register_index=at) if at in records:
             yield at, RecordStatus.ERASED
@@ -159,18 +174,13 @@ def _ended_by(
             pass
 
 
-def _check_register(record: SavedRecord, entry: Entry | None) -> None:
-    if entry != Register(record.commitment, owner_tag(record.owner_public_key)):
-        raise WrongAnswer(
-            f"the registry's log does not hold record {record.index} where the registry put it"
-        )
+def _register_entry(record: SavedRecord) -> Register:
+    return Register(record.commitment, owner_tag(record.owner_public_key))
 
 
-def _check_withdraw(origin: str, record: SavedRecord, entry: Withdraw) -> None:
-    registered = Register(record.commitment, owner_tag(record.owner_public_key))
+def _signed_by_us(origin: str, record: SavedRecord, entry: Entry) -> bool:
     try:
-        check_withdrawal(origin, entry, registered)
+        check_withdrawal(origin, cast("Withdraw", entry), _register_entry(record))
     except (BadSignature, WeakKey):
-        raise WrongAnswer(
-            f"the registry's log withdraws record {record.index} without its owner's signature"
-        ) from None
+        return False
+    return True

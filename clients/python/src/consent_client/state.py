@@ -13,6 +13,7 @@ and no path of one; the label is the file's name unless the person chose another
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,10 @@ from consent_client.saved_records import SavedRecord
 STATE_VARIABLE: Final = "CONSENT_STATE"
 
 LOCK_SECONDS: Final = 30.0
-"""How long to wait for another client: it holds the lock for one registration at a time."""
+"""How long to wait for another client: it holds the lock while it reads and writes files."""
+
+MAX_ADDRESSES: Final = 16
+"""Mirrors and ports of one registry that are remembered."""
 
 _LOCK_PAUSE: Final = 0.1
 _REGISTRY_KIND: Final = "consent-client/registry/v1"
@@ -54,6 +58,7 @@ class PinnedRegistry:
 
     Attributes:
         address: where it was reached last.
+        addresses: where it was reached ever, the newest last; `MAX_ADDRESSES` are kept.
         origin: its name.
         verifier_key: note vkey of its sealing keys, pinned.
         next_index: number of the next record.
@@ -65,6 +70,12 @@ class PinnedRegistry:
     verifier_key: str
     next_index: int = 0
     seen: int = 0
+    addresses: tuple[str, ...] = ()
+
+    def reached_at(self, address: str) -> "PinnedRegistry":
+        """The same, reached at this address now."""
+        others = tuple(each for each in self.addresses if each != address)
+        return replace(self, address=address, addresses=(*others, address)[-MAX_ADDRESSES:])
 
 
 def default_state_folder() -> Path:
@@ -88,6 +99,7 @@ class State:
         self.folder = private_folder(folder.expanduser().absolute())
         self._registries = private_folder(self.folder / "registries")
         self._records = private_folder(self.folder / "records")
+        self._thread = threading.RLock()
         self._depth = 0
 
     # The phrase
@@ -157,6 +169,7 @@ class State:
         value = {
             "kind": _REGISTRY_KIND,
             "address": pinned.address,
+            "addresses": list(pinned.addresses),
             "origin": pinned.origin,
             "verifierKey": pinned.verifier_key,
             "nextIndex": pinned.next_index,
@@ -220,15 +233,25 @@ class State:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """While inside, no other client writes here; may be nested.
+        """While inside, no other client and no other thread writes here; may be nested.
 
         Raises:
-            StateLocked: another client did not let go within `LOCK_SECONDS`.
+            StateLocked: another one did not let go within `LOCK_SECONDS`.
         """
-        if self._depth:
-            yield
-            return
         path = self.folder / "lock"
+        if not self._thread.acquire(timeout=LOCK_SECONDS):
+            raise StateLocked(f"another client is using {self.folder}", str(path))
+        try:
+            if self._depth:
+                yield
+            else:
+                with self._file_locked(path):
+                    yield
+        finally:
+            self._thread.release()
+
+    @contextmanager
+    def _file_locked(self, path: Path) -> Iterator[None]:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         try:
             descriptor = os.open(path, flags, FILE_MODE)
@@ -264,6 +287,8 @@ def _read_registry(path: Path) -> PinnedRegistry:
         if value["kind"] == _REGISTRY_KIND:
             pinned = PinnedRegistry(
                 address=str(value["address"]),
+                # Files of earlier versions know one address.
+                addresses=tuple(map(str, value.get("addresses", [value["address"]]))),
                 origin=check_origin(value["origin"]),
                 verifier_key=NoteVerifier.parse(value["verifierKey"]).vkey,
                 next_index=_count(value["nextIndex"]),

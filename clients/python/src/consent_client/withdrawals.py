@@ -5,9 +5,11 @@ from typing import Final, Self
 
 from consent_client.errors import BadSignature, Malformed, ProtocolError, WeakKey
 from consent_client.protocol.encoding import decode_base64, encode_base64
-from consent_client.protocol.keys import verify
+from consent_client.protocol.keys import derive_owner, verify
 from consent_client.protocol.origins import check_origin
 from consent_client.protocol.records import withdraw_message
+from consent_client.saved_records import SavedRecord
+from consent_client.state import State
 
 TITLE: Final = "consent-registry/v1/withdrawal"
 MAX_CHARACTERS: Final = 4_096
@@ -77,3 +79,15 @@ class SignedWithdrawal:
         if withdrawal is None:
             raise Malformed("not a signed withdrawal as `withdraw --print` writes it")
         return withdrawal
+
+
+def sign_withdrawal(state: State, record: SavedRecord) -> SignedWithdrawal:
+    """The statement that withdraws a record, to be kept; nothing is sent, no network is needed.
+
+    Raises:
+        StateError: no phrase here, or not the one the record was made with.
+    """
+    state.check_owner(record)
+    owner = derive_owner(state.seed(), record.origin, record.index)
+    signature = owner.sign(withdraw_message(record.origin, record.commitment))
+    return SignedWithdrawal(record.origin, owner.public, record.commitment, signature)
