@@ -69,8 +69,8 @@ class Bank:
             vectors: float32[n, dimension] of norm 1.
 
         Returns:
-            float32[n], each a float16's value, so that it comes out the same however many are
-            asked for at once and is stored as it is; `NO_BANK` in a space without a bank.
+            float32[n], each a float16's value, as it is stored; `NO_BANK` in a space without a
+            bank.
         """
         bank = self.vectors.get(space_id)
         if bank is None:
