@@ -13,7 +13,6 @@ from registry.matching.policies import NO_BANK
 from registry.matching.registry_index import MatchingIndex
 from registry.matching.specificity import NO_PICTURES, Bank, Breadth
 
-
 STEP = 2**-11
 """Between float16 numbers from 0.5 to 1."""
 
