@@ -5,6 +5,8 @@ VENV := .venv
 PYTHON_IN_VENV := $(VENV)/bin/python
 ENVIRONMENT := $(VENV)/.complete
 BUILD := build
+# What the benchmarks compare with, apart from .venv.
+PEERS := $(BUILD)/peers/.complete
 
 # Two processes, as CI has two cores; each starts its own PostgreSQL.
 TEST_PROCESSES ?= 2
@@ -56,8 +58,11 @@ licences-check: $(ENVIRONMENT)
 settings-check: $(ENVIRONMENT)
 	$(PYTHON_IN_VENV) scripts/settings_table.py --check
 
-bench: $(ENVIRONMENT) ## Measure what the README's performance table is made of
+bench: $(ENVIRONMENT) $(PEERS) ## Measure what the README's performance table is made of
 	$(PYTHON_IN_VENV) -m benchmarks $(ARGS)
+
+$(PEERS): benchmarks/peers.lock scripts/make-peers | $(ENVIRONMENT)
+	scripts/make-peers
 
 serve: $(ENVIRONMENT) ## Serve a registry on the embedded default
 	$(PYTHON_IN_VENV) -m registry.cli serve $(ARGS)

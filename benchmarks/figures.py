@@ -13,26 +13,33 @@ class Figure:
 
     Attributes:
         what: was measured.
-        value: what came out.
-        unit: of the value.
+        value: what came out; None where nothing could be measured.
+        unit: of the value, or why there is none.
         at_least: the claim, where more is better.
         at_most: the claim, where less is better.
     """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     at_least: float | None = None
     at_most: float | None = None
 
     @property
     def met(self) -> bool | None:
-        """Whether the claim holds; None where nothing is claimed."""
+        """Whether the claim holds; None where nothing is claimed or measured."""
+        if self.value is None:
+            return None
         if self.at_least is not None:
             return self.value >= self.at_least
         if self.at_most is not None:
             return self.value <= self.at_most
         return None
+
+    @property
+    def measured(self) -> str:
+        """What came out."""
+        return self.unit if self.value is None else f"{_number(self.value)} {self.unit}"
 
     @property
     def wanted(self) -> str:
@@ -76,7 +83,7 @@ def markdown(reports: Sequence[Report]) -> str:
         for figure in report.figures:
             verdict = {True: "met", False: "**not met**", None: ""}[figure.met]
             lines.append(
-                f"| {figure.what} | {_number(figure.value)} {figure.unit} | {figure.wanted} "
+                f"| {figure.what} | {figure.measured} | {figure.wanted} "
                 f"| {verdict} | `{report.command}` |"
             )
     lines += ["", *(f"- `{report.command}`: {report.setting}" for report in reports)]
