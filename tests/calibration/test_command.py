@@ -56,7 +56,7 @@ def test_matched_reviewed_and_published(server, tmp_path):
     assert shown["policies"][0]["rate"] == 0
     failed = server.command(*words[:-1], str(folder), "--name", "x", check=False)
     assert failed.returncode == 1
-    assert "can not be read" in failed.stderr
+    assert "can not be read" in " ".join(failed.stderr.split())
     assert "Traceback" not in failed.stderr
 
 
