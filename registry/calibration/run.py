@@ -27,9 +27,9 @@ from registry.calibration.review import REVIEW_NAME, Judgement, read_review, rev
 from registry.calibration.sample import Image, Sample, draw, new_seed
 from registry.calibration.sheet import Shown, pages_of
 from registry.errors import ConfigurationError, InvalidInput, RegistryError
+from registry.matching.packaged_bank import packaged_bank
 from registry.matching.policies import policy_for
 from registry.matching.registry_index import MatchingIndex
-from registry.matching.specificity import packaged_bank
 from registry.matching.threads import one_faiss_thread
 from registry.services.calibrations import Calibration, publish
 from registry.services.clock import Clock, day_of

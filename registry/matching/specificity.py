@@ -126,11 +126,6 @@ def _count(near: NDArray[np.bool_]) -> NDArray[np.int64]:
     return near.sum(axis=1, dtype=np.int64)
 
 
-def packaged_bank() -> Bank:
-    """The bank that comes with the registry."""
-    return NO_PICTURES
-
-
 def _floats(space_id: str, values: Sequence[bytes]) -> NDArray[np.float32]:
     space = SPACES[space_id]
     assert space.kind is Kind.FLOAT  # noqa: S101 (so is every space that has vectors)

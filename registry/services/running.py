@@ -13,8 +13,9 @@ import structlog
 from consent_client.protocol.notes import NoteSigner
 from registry.errors import CorruptRegistry, RegistryError
 from registry.logs import note_unhandled
+from registry.matching.packaged_bank import packaged_bank
 from registry.matching.registry_index import MatchingIndex
-from registry.matching.specificity import Bank, packaged_bank
+from registry.matching.specificity import Bank
 from registry.matching.threads import one_faiss_thread
 from registry.services.admission import AddressLimit, BuilderQuota
 from registry.services.challenges import Challenges
