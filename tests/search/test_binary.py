@@ -391,6 +391,22 @@ def test_masks_are_all_words_near_zero(width, radius):
 # Compiling
 
 
+def test_without_numba_it_says_what_brings_it():
+    program = """
+import sys
+sys.modules["numba"] = None  # as if it were not installed
+from consent_client.errors import MissingExtra
+try:
+    import consent_client.search.binary
+except MissingExtra as missing:
+    print(missing.extra)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "search\n"
+
+
 def test_where_nothing_can_be_written_functions_are_compiled_all_the_same(monkeypatch):
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
 

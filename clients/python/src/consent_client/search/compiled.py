@@ -15,7 +15,7 @@ from consent_client.errors import MissingExtra
 
 try:
     import numba
-except ModuleNotFoundError as missing:  # pragma: no cover (the tests have it)
+except ModuleNotFoundError as missing:
     raise MissingExtra("searching needs numba: install consent-client[search]", "search") from (
         missing
     )
