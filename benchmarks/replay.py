@@ -26,6 +26,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, Report, arguments, show
 from benchmarks.filling import fill
 from benchmarks.machine import load
+from registry.matching.packaged_bank import packaged_bank
 from registry.matching.registry_index import MatchingIndex
 from registry.services.clock import SystemClock
 from registry.services.following import Follower
@@ -62,7 +63,8 @@ async def _replay(folder: Path, expected: int) -> Replay:
     key_store = FileKeyStore(folder / "keyring")
     keyring = Keyring(key_store)
     await found(store, key_store, keyring, SystemClock(), ORIGIN)
-    follower = Follower(store, keyring, MatchingIndex(), SystemClock(), "benchmark", 1.0)
+    index = MatchingIndex(bank=packaged_bank())
+    follower = Follower(store, keyring, index, SystemClock(), "benchmark", 1.0)
     clock, processor = time.perf_counter(), time.process_time()
     await follower.catch_up()
     clock, processor = time.perf_counter() - clock, time.process_time() - processor
