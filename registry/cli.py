@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
-from consent_client.errors import ConsentError, MissingExtra
+from consent_client.errors import ConsentError
 from consent_client.protocol.log import EraseReason
 from registry.errors import RegistryError
 from registry.logs import configure
@@ -276,7 +276,7 @@ def _calibration() -> tuple[Any, Any]:
     """What calibrates; imported here alone, since it needs extras that a server does not."""
     try:
         from registry.calibration import report, run  # noqa: PLC0415
-    except MissingExtra as error:
+    except ConsentError as error:  # MissingExtra, MissingModel
         _fail(str(error))
     return run, report
 

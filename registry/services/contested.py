@@ -60,6 +60,24 @@ def judge(state: State, screening: screenings.ScreeningRow, contested: Contest) 
     return Judged(verdicts, pairs)
 
 
+def views_of(contested: Contest, space_id: str) -> list[bytes]:
+    """What each contested row showed in a space with crops: its fingerprint and those of its crops.
+
+    A budget counts it as one candidate, apart from the image that was screened.
+
+    Returns:
+        One for each contested row, in order; empty where the row has nothing in this space.
+    """
+    column = next(each for each in contested.columns if each.space_id == space_id)
+    crops = next(each for each in contested.crops if each.space_id == space_id)
+    size = column.space.size
+    views = [b""] * contested.count
+    for place, row in enumerate(column.rows.tolist()):
+        own = column.data[place * size : (place + 1) * size]
+        views[row] = own + crops.data[place * CROPS * size : (place + 1) * CROPS * size]
+    return views
+
+
 def _near(state: State, policy: Policy, column: Column, crops: CropColumn) -> npt.NDArray[np.int64]:
     """int64[p, 2]: pairs of a row and a record that some view of it comes near enough to."""
     views = np.concatenate([column.floats(), crops.floats()])

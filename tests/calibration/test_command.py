@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -75,3 +77,17 @@ def test_wrong_usage_ends_with_2(wrong, tmp_path):
     done = CliRunner().invoke(main, ["calibrate", *wrong, "--out", str(tmp_path / "out")])
     assert done.exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_without_the_extras_it_says_what_to_install(tmp_path):
+    program = "import sys; sys.modules['PIL'] = None; from registry.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "calibrate", "sample", "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "consent-client[images]" in done.stderr
+    assert "Traceback" not in done.stderr

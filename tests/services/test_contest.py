@@ -22,6 +22,7 @@ from registry.errors import (
 from registry.services import screening, sessions
 from registry.services.blocks import Block
 from registry.services.contest import contest
+from registry.services.contested import views_of
 from registry.services.sessions import Opening
 from registry.store import contests
 from tests.support.people import CONSENT, Picture, columns
@@ -357,3 +358,12 @@ def test_row_contents_tell_rows_apart_and_not_how_they_were_sent():
     none, three = row_contents([counted], [0, 1])
     assert none != b""
     assert len(three) == len(none) + 3 * 256
+
+
+def test_what_a_row_showed_is_its_fingerprint_and_its_crops():
+    crops = [crops_of(CAT, seed=50), crops_of(DOG, seed=70)]
+    contested = contest_of(0, [CAT, OWL, DOG], [0, 2], crops)
+    assert views_of(contested, "sscd-1") == [
+        CAT.sscd + b"".join(crops[0]),
+        DOG.sscd + b"".join(crops[1]),
+    ]
