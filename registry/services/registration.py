@@ -36,12 +36,14 @@ class Registered:
 
     Attributes:
         register_index: its REGISTER entry.
+        terminal_index: the entry that ended it, or None while it is active.
         log_size: of the log that holds it.
         status: what has become of it.
         protection: how far from the picture it is still found.
     """
 
     register_index: int
+    terminal_index: int | None
     log_size: int
     status: RecordStatus
     protection: tuple[SpaceProtection, ...]
@@ -91,6 +93,7 @@ async def register(
     )
     return Registered(
         register_index=done.register_index,
+        terminal_index=done.terminal_index,
         log_size=done.log_size,
         status=done.status,
         protection=protection(content.fingerprints, record.nearest),
