@@ -15,6 +15,7 @@ from sqlalchemy import text
 from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.protection import Reach
 from consent_client.protocol.records import read_message
+from consent_client.protocol.screening import Column
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import CorruptRegistry, ProofOfWorkRejected, ScreeningClosed, TooGeneric
@@ -167,6 +168,30 @@ async def test_a_session_keeps_the_terms_it_was_opened_under(harness, monkeypatc
             assert list(answer.verdicts) == [expected] * (number + 1)
     assert json.loads(early.terms)["policy"] == {"name": "small", "version": 1}
     assert json.loads(late.terms)["policy"] == {"name": "medium", "version": 1}
+
+
+async def test_a_session_keeps_its_threshold_for_faces_too(settings, clock, harness):
+    """The operator makes it stricter and starts anew, while a session is open."""
+    face = unit(np.random.default_rng(3), 128)
+    fingerprints = {"face-1": (encode_float(face),)}
+    _, request = harness.request(Picture(1), fingerprints=fingerprints)
+    await harness.send(request)
+    builder = await harness.builder()
+    opening = Opening("a set", Use.AI_TRAINING, (), 10, ("face-1",), lawful_basis_stated=True)
+    early, _ = await sessions.open_screening(harness.registry, builder, opening)
+    stricter = settings.model_copy(update={"face_threshold": 0.75})
+    seen = Column(
+        "face-1",
+        np.ones(1, np.bool_),
+        encode_float(alike(face, 0.60)),
+        np.ones(1, np.uint8),
+    )
+    async with running(stricter, clock, BANK) as registry:
+        await registry.follower.catch_up()
+        late, _ = await sessions.open_screening(registry, builder, opening)
+        for row, expected in ((early, EXCLUDE), (late, CLEAR)):
+            answer = await screening.screen(registry, builder, row.id, Block(0, (seen,)))
+            assert list(answer.verdicts) == [expected]
 
 
 async def test_terms_say_what_is_matched_and_are_stored_with_the_session(harness):
