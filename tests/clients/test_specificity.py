@@ -5,6 +5,9 @@ A real server, with a bank in which the cat is one of many and the portrait rese
 
 import json
 import math
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from consent_client.protocol.protection import Reach
 from consent_client.protocol.spaces import SPACES
 from consent_client.registrant import Registrant, refusal
 from consent_client.saved_records import SavedRecord, Stage
-from tests.clients.conftest import Consent
+from tests.clients.conftest import CONSENT, Consent
 from tests.fingerprints import photographs
 from tests.support.bank_server import FILE
 from tests.support.people import Picture
@@ -114,6 +117,30 @@ def test_who_wants_all_or_nothing_gets_nothing(consent: Consent, cat: Path, coff
     (record,) = json.loads(consent("status", "--json").stdout)["records"]
     assert record["stage"] == "dropped"
     assert record["registerIndex"] is None
+
+
+@pytest.mark.parametrize(("typed", "left"), [(b"\n", ["sscd-1"]), (b"n\n", None)])
+def test_at_a_terminal_the_person_is_asked(
+    environment: dict[str, str], cat: Path, consent: Consent, typed: bytes, left: list[str] | None
+) -> None:
+    terminal, theirs = pty.openpty()
+    os.write(terminal, typed)
+    done = subprocess.run(
+        [*CONSENT, "protect", str(cat)],
+        env=environment,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    os.close(theirs)
+    os.close(terminal)
+    assert "Register it without that?" in done.stderr
+    assert done.returncode == (4 if left is None else 0)
+    (record,) = json.loads(consent("status", "--json").stdout)["records"]
+    assert record["leftOut"] == (left or [])
+    assert record["stage"] == ("dropped" if left is None else "registered")
 
 
 def test_recovery_brings_back_what_protection_there_is(
