@@ -35,6 +35,7 @@ from registry.services.running import running
 from registry.services.sessions import Opening
 from registry.services.withdrawal import WithdrawalRequest, withdraw
 from registry.settings import Settings
+from registry.vault.stored_content import StoredContent
 from tests.attacks.leaks import Scanner, Secret
 from tests.support.clocks import HandClock
 from tests.support.people import Person, Picture, columns, content_of
@@ -144,6 +145,7 @@ PARSERS = {
     "list": decode_list,
     "content": RecordContent.decode,
     "stored": RecordContent.decode_stored,
+    "measured": lambda data: StoredContent.decode(b"\x02" + data),
     "statement": Statement.decode,
     "entry": decode_entry,
     "bundle": decode_bundle,
