@@ -7,9 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from consent_client.fingerprints.images import registration_fingerprints
 from registry.errors import ConfigurationError
 from registry.matching.packaged_bank import newest_bank, packaged_bank
 from registry.matching.specificity import NO_PICTURES, Breadth
+from tests.fingerprints import photographs
 
 RANDOM = np.random.default_rng(0)
 SSCD = RANDOM.integers(-128, 128, (6, 512), dtype=np.int8)
@@ -111,3 +113,12 @@ def test_what_comes_with_the_registry_can_be_read():
     assert packaged_bank() is bank
     for vectors in bank.vectors.values():
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("which", photographs.ALL, ids=lambda which: which[1])
+def test_no_real_photograph_is_too_generic(which):
+    bank = packaged_bank()
+    if not bank.version:
+        pytest.skip("no bank comes with this version")
+    made = registration_fingerprints(photographs.path(*which), ["pdq-1", "sscd-1"])
+    assert bank.too_generic(made.fingerprints) == []
