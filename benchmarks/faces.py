@@ -291,6 +291,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="the page to write")
     parser.add_argument("--json", action="store_true", help="print the figures instead")
     options = parser.parse_args(arguments)
+    if options.out is not None and not FAMILIES.is_dir():
+        parser.error(f"the page is about relatives too, and {FAMILIES} is missing")
     results = measure(load_face_model())
     if options.json:
         print(json.dumps(asdict(results)))

@@ -67,9 +67,19 @@ def markdown(results: Results, command: str) -> str:
         ],
     )
     widths = _table(
-        ["width of the face, pixels", "seen", "found by another photograph", "nearest stranger"],
         [
-            [str(width), f"{seen} of {of}", f"{found} of {of}", f"{most:.2f}"]
+            "width of the face, pixels",
+            "seen",
+            "found by another photograph",
+            "nearest of anybody else",
+        ],
+        [
+            [
+                str(width),
+                f"{seen} of {of}",
+                f"{found} of {of}",
+                f"{most:.2f}" if seen else "–",
+            ]
             for width, (seen, found, of, most) in results.widths.items()
         ],
     )
@@ -132,8 +142,8 @@ The relatives that look most alike (strangers: {stranger} at most):
 {nearest}
 
 A young sister and her brother come within a hair of the threshold, and the girl's own photographs
-are the furthest apart: **small children of one family are confused, and not by accident of this
-sample**. Networks like this one are trained on adults. Nobody here is a twin; twins will match.
+are the furthest apart: **expect small children of one family to be confused** now and then. Networks
+like this one are trained on adults. Nobody here is a twin; expect twins to match.
 
 ## Errors at a threshold
 
