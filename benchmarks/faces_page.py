@@ -78,7 +78,7 @@ def markdown(results: Results, command: str) -> str:
                 str(width),
                 f"{seen} of {of}",
                 f"{found} of {of}",
-                f"{most:.2f}" if seen else "–",
+                f"{most:.2f}" if seen else "none",
             ]
             for width, (seen, found, of, most) in results.widths.items()
         ],
@@ -142,8 +142,8 @@ The relatives that look most alike (strangers: {stranger} at most):
 {nearest}
 
 A young sister and her brother come within a hair of the threshold, and the girl's own photographs
-are the furthest apart: **expect small children of one family to be confused** now and then. Networks
-like this one are trained on adults. Nobody here is a twin; expect twins to match.
+are the furthest apart: **expect small children of one family to be confused** now and then.
+Networks like this one are trained on adults. Nobody here is a twin; expect twins to match.
 
 ## Errors at a threshold
 
