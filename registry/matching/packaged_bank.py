@@ -1,9 +1,8 @@
 """Reads the specificity bank that comes with the registry, `registry/matching/bank/`.
 
-`bank-N.json` says what is in it: `version` N, `digest`, the SHA-256 of `bank-N.npz` in hex, counts
-and sources, and `tooGeneric` (`similarity`, `radius`, `most`; see `Breadth`). `bank-N.npz` holds
-`sscd` (int8 or float16[n, 512]; any length, they are scaled to norm 1) and `pdq` (uint8[m, 32]),
-without pickles. The highest N counts.
+`bank-N.json` says what is in it: `version` N, `sha256` of `bank-N.npz` in hex, counts and sources.
+`bank-N.npz` holds the arrays `sscd` (int8 or float16[n, 512]; any length, they are scaled to norm 1)
+and `pdq` (uint8[m, 32]), without pickles. The highest N counts.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from consent_client.protocol.spaces import SPACES
 from registry.errors import ConfigurationError
-from registry.matching.specificity import NO_PICTURES, Bank, Breadth
+from registry.matching.specificity import NO_PICTURES, Bank
 
 _DESCRIPTION: Final = re.compile(r"bank-([1-9][0-9]*)\.json")
 
@@ -65,16 +64,14 @@ def _bank(version: int, description: dict[str, Any], data: bytes) -> Bank:
     """
     if (
         description["version"] != version
-        or description["digest"] != hashlib.sha256(data).hexdigest()
+        or description["sha256"] != hashlib.sha256(data).hexdigest()
     ):
         raise ValueError
-    generic = description["tooGeneric"]
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         vectors, codes = _unit(arrays["sscd"]), arrays["pdq"]
     if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != SPACES["pdq-1"].size:  # noqa: PLR2004
         raise ValueError
-    breadth = Breadth(float(generic["similarity"]), int(generic["radius"]), int(generic["most"]))
-    return Bank(version, {"sscd-1": vectors}, {"pdq-1": np.ascontiguousarray(codes)}, breadth)
+    return Bank(version, {"sscd-1": vectors}, {"pdq-1": np.ascontiguousarray(codes)})
 
 
 def _unit(stored: NDArray[Any]) -> NDArray[np.float32]:

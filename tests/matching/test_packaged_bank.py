@@ -10,7 +10,7 @@ import pytest
 from consent_client.fingerprints.images import registration_fingerprints
 from registry.errors import ConfigurationError
 from registry.matching.packaged_bank import newest_bank, packaged_bank
-from registry.matching.specificity import NO_PICTURES, Breadth
+from registry.matching.specificity import BREADTH, NO_PICTURES
 from tests.fingerprints import photographs
 
 RANDOM = np.random.default_rng(0)
@@ -28,8 +28,7 @@ def write(folder, version=1, data=None, changes=None):
     data = archive(sscd=SSCD, pdq=PDQ) if data is None else data
     description = {
         "version": version,
-        "digest": hashlib.sha256(data).hexdigest(),
-        "tooGeneric": {"similarity": 0.5, "radius": 31, "most": 40},
+        "sha256": hashlib.sha256(data).hexdigest(),
     } | (changes or {})
     (folder / f"bank-{version}.npz").write_bytes(data)
     (folder / f"bank-{version}.json").write_text(json.dumps(description))
@@ -40,7 +39,7 @@ def write(folder, version=1, data=None, changes=None):
 def test_a_bank_is_read_as_unit_vectors(tmp_path, dtype):
     bank = write(tmp_path, data=archive(sscd=SSCD.astype(dtype), pdq=PDQ, kind=np.zeros(6)))
     assert bank.version == 1
-    assert bank.breadth == Breadth(0.5, 31, 40)
+    assert bank.breadth == BREADTH
     vectors = bank.vectors["sscd-1"]
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
@@ -89,11 +88,9 @@ def test_a_damaged_bank_is_refused(tmp_path, data):
     "changes",
     [
         {"version": 2},
-        {"digest": "00" * 32},
-        {"digest": None},
-        {"tooGeneric": None},
-        {"tooGeneric": {"similarity": "much", "radius": 31, "most": 40}},
-        {"tooGeneric": {"similarity": 0.5}},
+        {"version": None},
+        {"sha256": "00" * 32},
+        {"sha256": None},
     ],
 )
 def test_a_description_of_something_else_is_refused(tmp_path, changes):
