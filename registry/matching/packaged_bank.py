@@ -1,8 +1,8 @@
 """Reads the specificity bank that comes with the registry, `registry/matching/bank/`.
 
 `bank-N.json` says what is in it: `version` N, `sha256` of `bank-N.npz` in hex, counts and sources.
-`bank-N.npz` holds the arrays `sscd` (int8 or float16[n, 512]; any length, they are scaled to norm 1)
-and `pdq` (uint8[m, 32]), without pickles. The highest N counts.
+`bank-N.npz` holds `sscd` (int8 or float16[n, 512]; any length, they are scaled to norm 1) and `pdq`
+(uint8[m, 32]), without pickles. The highest N counts.
 """
 
 import hashlib
