@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources, util
 from pathlib import Path
@@ -70,7 +70,7 @@ class _Source:
 
     file: str
     digest: str
-    repair: Callable[[bytes], bytes]
+    repair: Callable[[bytes], bytes] = field(repr=False)
 
 
 def _detector_repaired(data: bytes) -> bytes:
