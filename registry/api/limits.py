@@ -19,10 +19,11 @@ from strawberry.extensions import (
     AddValidationRules,
     MaxAliasesLimiter,
     MaxTokensLimiter,
-    ParserCache,
     QueryDepthLimiter,
     ValidationCache,
 )
+
+from registry.api.documents import CACHED_QUERIES, BoundedParser
 
 # The largest query of our own client has 4 levels, 80 tokens and no alias.
 MAX_DEPTH = 12  # introspection as GraphiQL sends it needs 11
@@ -35,7 +36,6 @@ MAX_ROOT_FIELDS = 5
 # Query texts are kept, parsed and validated. Bulk data belongs into variables: with it in the text
 # the caches would fill with megabytes, and keep in memory what is to be forgotten.
 MAX_QUERY_CHARACTERS = 8_192
-CACHED_QUERIES = 128
 
 
 class MaxRootFields(ValidationRule):
@@ -82,6 +82,6 @@ _RULES = [
 EXTENSIONS: list[Any] = [
     lambda: MaxTokensLimiter(max_token_count=MAX_TOKENS),
     lambda: AddValidationRules(_RULES),
-    lambda: ParserCache(maxsize=CACHED_QUERIES),
+    BoundedParser,
     lambda: ValidationCache(maxsize=CACHED_QUERIES),
 ]

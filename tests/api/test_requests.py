@@ -7,6 +7,7 @@ import re
 import httpx
 import numpy as np
 import pytest
+from graphql import get_introspection_query
 
 from consent_client.protocol.fingerprints import encode_float
 from consent_client.protocol.notes import NoteVerifier
@@ -320,6 +321,40 @@ def test_deep_queries_are_refused(server):
 def test_a_recursive_fragment_is_refused(server):
     query = "{ ...A } fragment A on Query { registry { origin } ...B } fragment B on Query { ...A }"
     assert code_of(server.ask(query)) == "BAD_REQUEST"
+
+
+# About as many as the limit of tokens lets through: the rules would walk 2^90 fields.
+DOUBLINGS = 90
+
+
+@pytest.mark.parametrize("leaf", ["registry { origin }", "...F0", "...Unknown"])
+def test_fragments_that_double_again_and_again_are_refused_unwalked(server, leaf):
+    links = " ".join(
+        f"fragment F{i} on Query {{ ...F{i + 1} ...F{i + 1} }}" for i in range(DOUBLINGS)
+    )
+    query = f"{{ ...F0 }} {links} fragment F{DOUBLINGS} on Query {{ {leaf} }}"
+    assert code_of(server.ask(query)) == "BAD_REQUEST"
+
+
+def test_many_operations_may_not_spread_one_large_fragment_each(server):
+    operations = " ".join(f"query Q{i} {{ ...F }}" for i in range(50))
+    query = f"{operations} fragment F on Query {{ registry {{ {'origin ' * 50} }} }}"
+    assert code_of(server.ask(query)) == "BAD_REQUEST"
+
+
+def test_an_undefined_fragment_is_the_requests_fault(server):
+    assert code_of(server.ask("{ ...Nowhere }")) == "BAD_REQUEST"
+    assert "internal error" not in server.log_file.read_text()
+
+
+def test_introspection_fits_the_limits(server):
+    query = get_introspection_query(
+        schema_description=True,
+        specified_by_url=True,
+        directive_is_repeatable=True,
+        input_value_deprecation=True,
+    )
+    assert "errors" not in server.ask(query)
 
 
 def test_data_in_the_query_text_is_refused_before_it_is_parsed(server):
