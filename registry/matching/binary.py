@@ -1,13 +1,25 @@
-"""Binary spaces: Hamming distance."""
+"""Binary spaces: Hamming distance.
+
+Fresh rows are scanned. Those that compaction writes anew are put into buckets (`BinaryIndex`),
+which gain the more the more rows lie together: so many segments are joined into one.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import faiss
 import numpy as np
 
-from registry.matching.kernels import Near, Nearest, Vectors, in_rows
+from consent_client.search.binary import BinaryIndex
+from consent_client.search.scan import scan_portions
+from consent_client.search.words import WORD_BYTES
+from registry.matching.flat import FlatWriter
+from registry.matching.kernels import Near, Nearest, Queries, Table, Vectors, in_rows
 from registry.matching.ranges import search_tiles
+
+JOINED: Final = 256
+"""Times as many rows in a joined segment as are added to one: 16.8 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +48,84 @@ class BinaryKernel:
         """See `Kernel.nearest_width`."""
         return 0
 
-    def table(self, rows: Vectors, nearest: Nearest) -> "BinaryTable":  # noqa: ARG002 (has none)
+    @property
+    def joined(self) -> int:
+        """See `Kernel.joined`."""
+        return JOINED if self._in_words else 1
+
+    def table(self, rows: Vectors, nearest: Nearest) -> Table:  # noqa: ARG002 (has none)
         """See `Kernel.table`."""
-        return BinaryTable(rows, self.radius)
+        return self._settled(rows)
+
+    def writer(self, rows: Vectors, nearest: Nearest) -> FlatWriter:  # noqa: ARG002 (has none)
+        """See `Kernel.writer`."""
+        return FlatWriter(rows, self._fresh, self._settled)
+
+    @property
+    def _in_words(self) -> bool:
+        """Whether `consent_client.search` takes such fingerprints; FAISS takes all."""
+        return self.width % WORD_BYTES == 0
+
+    def _fresh(self, rows: Vectors) -> Table:
+        return (ScannedTable if self._in_words else ComparedTable)(rows, self.radius)
+
+    def _settled(self, rows: Vectors) -> Table:
+        if not self._in_words:
+            return ComparedTable(rows, self.radius)
+        return IndexedTable(BinaryIndex.build(rows.view(np.uint8), self.radius))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BinaryTable:
-    """Rows compared one by one; see `Table`."""
+class IndexedTable:
+    """Rows in buckets; see `Table`."""
+
+    index: BinaryIndex = field(repr=False)
+
+    @property
+    def settled(self) -> bool:
+        """See `Table.settled`."""
+        return True
+
+    def portions(self, queries: Queries) -> Iterator[Near]:
+        """See `Table.portions`."""
+        for query_numbers, row_numbers in self.index.portions(queries.vectors.view(np.uint8)):
+            yield query_numbers, row_numbers, None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScannedTable:
+    """Rows compared one by one, by our own scan; see `Table`."""
 
     rows: Vectors = field(repr=False)
     radius: int
 
-    def portions(self, queries: Vectors) -> Iterator[Near]:
+    @property
+    def settled(self) -> bool:
+        """See `Table.settled`."""
+        return False
+
+    def portions(self, queries: Queries) -> Iterator[Near]:
         """See `Table.portions`."""
-        for query_numbers, row_numbers, _ in search_tiles(queries, self.rows, self._search):
+        codes, sought = self.rows.view(np.uint8), queries.vectors.view(np.uint8)
+        for query_numbers, row_numbers in scan_portions(codes, sought, self.radius):
+            yield query_numbers, row_numbers, None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ComparedTable:
+    """Rows compared one by one, by FAISS, for fingerprints of any width; see `Table`."""
+
+    rows: Vectors = field(repr=False)
+    radius: int
+
+    @property
+    def settled(self) -> bool:
+        """See `Table.settled`."""
+        return True
+
+    def portions(self, queries: Queries) -> Iterator[Near]:
+        """See `Table.portions`."""
+        for query_numbers, row_numbers, _ in search_tiles(queries.vectors, self.rows, self._search):
             yield query_numbers, row_numbers, None
 
     def _search(self, queries: Vectors, rows: Vectors, result: faiss.RangeSearchResult) -> None:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Near, Nearest, Vectors, in_rows
+from registry.matching.flat import FlatWriter
+from registry.matching.kernels import Near, Nearest, Queries, Vectors, in_rows
 
 _BLOCK_BYTES: Final = 64  # of SHA-256: a key that long is used as it is
 _INNER_PAD: Final = 0x36
@@ -34,6 +35,7 @@ class ExactKernel:
 
     width: Final = 32
     nearest_width: Final = 0
+    joined: Final = 1
 
     def __init__(self) -> None:
         # HMAC (RFC 2104) with what only depends on the key done once: twice as fast as
@@ -62,6 +64,10 @@ class ExactKernel:
         """See `Kernel.table`."""
         return ExactTable(rows)
 
+    def writer(self, rows: Vectors, nearest: Nearest) -> FlatWriter:  # noqa: ARG002 (has none)
+        """See `Kernel.writer`."""
+        return FlatWriter(rows, ExactTable, ExactTable)
+
 
 @dataclass(frozen=True, eq=False)
 class ExactTable:
@@ -71,16 +77,17 @@ class ExactTable:
     """
 
     rows: Vectors = field(repr=False)
+    settled = True
 
-    def portions(self, queries: Vectors) -> Iterator[Near]:
+    def portions(self, queries: Queries) -> Iterator[Near]:
         """See `Table.portions`."""
         if not len(self.rows):
             return
         order, heads = self._sorted
-        wanted = _heads(queries)
+        wanted = _heads(queries.vectors)
         first = np.searchsorted(heads, wanted)
         maybe = np.flatnonzero(heads[np.minimum(first, len(heads) - 1)] == wanted)
-        sought = _whole(queries)[maybe]
+        sought = _whole(queries.vectors)[maybe]
         first = np.searchsorted(_whole(self.rows), sought, sorter=order)
         last = np.searchsorted(_whole(self.rows), sought, side="right", sorter=order)
         for some in _runs(last - first):

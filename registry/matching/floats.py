@@ -1,4 +1,8 @@
-"""Float spaces: inner product of unit vectors."""
+"""Float spaces: inner product of unit vectors.
+
+Whether FAISS finds a pair or a cascade, what counts is the same product, added up in float32 in one
+order (`inner_products`): so no answer depends on what else is searched at the same time.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,7 +12,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Near, Nearest, Vectors, in_rows
+from consent_client.search.cascade import Cascade, CascadeWriter, inner_products
+from consent_client.search.choice import Structure, structure_for
+from consent_client.search.signs import NORM_TOLERANCE
+from registry.matching.kernels import Near, Nearest, Queries, Table, Vectors, in_rows
 from registry.matching.policies import Thresholds
 from registry.matching.ranges import search_tiles
 
@@ -18,6 +25,13 @@ _BLAS_FROM: Final = 4 * 512
 Its own 128,000 (1.15) makes 64 queries of 512 dimensions four times slower than they need be;
 below 4 queries vectors are faster. Versions before that count queries alone and say 20.
 """
+
+_ROUNDING: Final = 1e-4
+"""How far below the threshold FAISS looks, which adds up in other orders; what it finds is then
+multiplied again. 768 products of float32 are off by 5·10⁻⁵ at the most."""
+
+_CHOSEN_AGAIN: Final = 2
+"""Growth after which it is measured anew which structure suits a segment's rows."""
 
 faiss.cvar.distance_compute_blas_threshold = min(
     faiss.cvar.distance_compute_blas_threshold, _BLAS_FROM
@@ -42,10 +56,14 @@ class FloatKernel:
         return np.dtype(np.float32)
 
     def rows(self, vectors: Vectors) -> Vectors:
-        """See `Kernel.rows`; the vectors themselves."""
+        """See `Kernel.rows`; the vectors themselves, of norm 1 (or shorter)."""
         rows = in_rows(vectors, self.dtype, self.width)
         if not np.isfinite(rows).all():  # a NaN is near nothing: it would come out as clear
             raise ValueError("a vector that is not finite")
+        with np.errstate(over="ignore"):
+            squares = np.einsum("ij,ij->i", rows, rows)
+        if (squares > (1 + NORM_TOLERANCE) ** 2).any():
+            raise ValueError("a vector that is longer than 1")
         return rows
 
     @property
@@ -53,35 +71,106 @@ class FloatKernel:
         """See `Kernel.nearest_width`."""
         return 1
 
-    def table(self, rows: Vectors, nearest: Nearest) -> "FloatTable":
+    @property
+    def joined(self) -> int:
+        """See `Kernel.joined`; cascades gain nothing by more rows."""
+        return 1
+
+    def table(self, rows: Vectors, nearest: Nearest) -> Table:
         """See `Kernel.table`."""
-        return FloatTable(rows, nearest[:, 0], self.thresholds)
+        return self.writer(rows, nearest).table(len(rows))
+
+    def writer(self, rows: Vectors, nearest: Nearest) -> "FloatWriter":
+        """See `Kernel.writer`."""
+        return FloatWriter(rows.astype(np.float32, copy=False), nearest[:, 0], self.thresholds)
+
+
+class FloatWriter:
+    """See `Writer`.
+
+    Args:
+        rows: with room for more.
+        nearest: float32, of each row.
+        thresholds: of rows by their `nearest`.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.float32],
+        nearest: NDArray[np.float32],
+        thresholds: Thresholds,
+    ) -> None:
+        self._rows = rows
+        self._nearest = nearest
+        self._thresholds = thresholds
+        self._writer = CascadeWriter(rows)
+        self._cascade = self._writer.extend(np.empty(0, np.float32))
+        self._structure = Structure.FLAT
+        self._chosen_at = 0
+
+    def take(self, table: Table, rows: NDArray[np.int64]) -> None:
+        """See `Writer.take`."""
+        if not isinstance(table, FloatTable):
+            raise TypeError("not a table of this kernel")
+        self._cascade = self._writer.take(table.cascade, rows)
+
+    def table(self, filled: int) -> "FloatTable":
+        """See `Writer.table`."""
+        new = self._nearest[self._cascade.count : filled]
+        self._cascade = self._writer.extend(self._thresholds.of(new))
+        if filled >= _CHOSEN_AGAIN * self._chosen_at:
+            self._structure = structure_for(self._cascade)
+            self._chosen_at = filled
+        rows = self._rows[:filled]
+        rows.flags.writeable = False
+        return FloatTable(rows, self._cascade, self._structure, self._thresholds.least)
+
+    def closed(self, filled: int) -> "FloatTable":
+        """See `Writer.closed`."""
+        return self.table(filled)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FloatTable:
-    """Rows compared one by one; see `Table`."""
+    """Rows searched by a cascade, or by FAISS where that is faster; see `Table`.
 
-    rows: Vectors = field(repr=False)
-    nearest: NDArray[np.float32] = field(repr=False)
-    thresholds: Thresholds
+    Attributes:
+        rows: float32[n, dimension].
+        cascade: of them.
+        structure: which searches them.
+        least: no row's threshold is below.
+    """
 
-    def portions(self, queries: Vectors) -> Iterator[Near]:
+    rows: NDArray[np.float32] = field(repr=False)
+    cascade: Cascade = field(repr=False)
+    structure: Structure
+    least: float
+
+    @property
+    def settled(self) -> bool:
+        """See `Table.settled`."""
+        return True
+
+    def portions(self, queries: Queries) -> Iterator[Near]:
         """See `Table.portions`."""
-        for query_numbers, row_numbers, scores in search_tiles(queries, self.rows, self._search):
-            near = scores >= self.thresholds.of(self.nearest[row_numbers])
+        if self.structure is Structure.CASCADE:
+            yield from self.cascade.portions(queries.rotated)
+            return
+        sought = queries.vectors.astype(np.float32, copy=False)
+        thresholds = self.cascade.records.thresholds
+        for query_numbers, row_numbers, _ in search_tiles(sought, self.rows, self._search):
+            scores = inner_products(self.rows, row_numbers, sought, query_numbers)
+            near = scores >= thresholds[row_numbers]
             if near.any():
                 yield query_numbers[near], row_numbers[near], scores[near]
 
     def _search(self, queries: Vectors, rows: Vectors, result: faiss.RangeSearchResult) -> None:
-        # FAISS takes what is strictly above: the next number below makes the threshold inclusive.
-        above = np.nextafter(np.float32(self.thresholds.least), np.float32(-np.inf))
         faiss.range_search_inner_product(
             faiss.swig_ptr(queries),
             faiss.swig_ptr(rows),
             rows.shape[1],
             len(queries),
             len(rows),
-            float(above),
+            self.least - _ROUNDING,
             result,
         )

@@ -1,14 +1,18 @@
 """What a way of comparing fingerprints has to offer; one module each: `exact`, `binary`, `floats`.
 
-A kernel turns fingerprints into the rows it keeps, and makes a table of rows that can be searched.
+A kernel turns fingerprints into the rows it keeps, and makes tables of rows that can be searched.
 Everything above (segments, removal, views) is the same for all of them.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from consent_client.search import cascade
 
 type Vectors = NDArray[np.uint8] | NDArray[np.float32]
 """uint8[n, bytes] for exact and binary spaces, float32[n, dimension] for float spaces."""
@@ -35,14 +39,34 @@ the size is 5 % slower on 512 dimensions, a quarter 10 %; larger tiles gain noth
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """What is searched for; belongs to one thread.
+
+    Attributes:
+        vectors: as `Kernel.rows` returns them.
+    """
+
+    vectors: Vectors = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @cached_property
+    def rotated(self) -> cascade.Queries:
+        """Of a float space, as cascades take them; made once for all segments, if any needs it."""
+        return cascade.Queries.of(self.vectors.astype(np.float32, copy=False))
+
+
 class Table(Protocol):
     """Rows that can be searched; immutable, and safe to search from many threads at once."""
 
-    def portions(self, queries: Vectors) -> Iterator[Near]:
-        """All pairs of a query and a row near it, once each, in portions of bounded size.
+    @property
+    def settled(self) -> bool:
+        """Whether the same rows in a `closed` table would be searched no faster."""
 
-        Args:
-            queries: as `Kernel.rows` returns them.
+    def portions(self, queries: Queries) -> Iterator[Near]:
+        """All pairs of a query and a row near it, once each, in portions of bounded size.
 
         Yields:
             Query numbers, row numbers and similarities, at most `TILE_QUERIES` · `TILE_ROWS` of
@@ -50,8 +74,34 @@ class Table(Protocol):
         """
 
 
+class Writer(Protocol):
+    """Makes rows searchable as they come; one thread writes while others search its tables."""
+
+    def take(self, table: Table, rows: NDArray[np.int64]) -> None:
+        """Says that the next rows were copied out of a table of the same kernel.
+
+        Args:
+            table: that has them.
+            rows: int64[n], their numbers there.
+        """
+
+    def table(self, filled: int) -> Table:
+        """The first rows, searchable; tables from before stay as they are.
+
+        Args:
+            filled: how many are written, and do not change any more.
+        """
+
+    def closed(self, filled: int) -> Table:
+        """As `table`, where no more rows will come: a table that is `settled`."""
+
+
 class Kernel(Protocol):
     """A way of comparing fingerprints."""
+
+    @property
+    def joined(self) -> int:
+        """How many times as many rows as are added to a segment may be joined into one."""
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
@@ -78,6 +128,9 @@ class Kernel(Protocol):
 
     def table(self, rows: Vectors, nearest: Nearest) -> Table:
         """Makes rows searchable; neither they nor what is nearest them may change any more."""
+
+    def writer(self, rows: Vectors, nearest: Nearest) -> Writer:
+        """Makes rows searchable while they are written into arrays that have room for more."""
 
 
 def tiles(queries: int, rows: int) -> Iterator[tuple[slice, slice]]:

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Hits, Kernel, Nearest, Table, Vectors
+from registry.matching.alive import ALL, Alive
+from registry.matching.kernels import Hits, Kernel, Nearest, Queries, Table, Vectors
 from registry.matching.policies import Thresholds
 
 
@@ -20,49 +21,49 @@ class Segment:
         nearest: float32[n, kernel.nearest_width].
         owners: int64[n], ascending.
         table: the rows, searchable.
-        alive: bool[n], or None where no row was removed.
+        alive: which rows were not removed.
     """
 
     rows: Vectors = field(repr=False)
     nearest: Nearest = field(repr=False)
     owners: NDArray[np.int64] = field(repr=False)
     table: Table = field(repr=False)
-    alive: NDArray[np.bool_] | None = field(default=None, repr=False)
+    alive: Alive = field(default=ALL, repr=False)
 
-    @cached_property
+    @property
     def live(self) -> int:
         """Rows that were not removed."""
-        return len(self.owners) if self.alive is None else int(np.count_nonzero(self.alive))
+        return len(self.owners) - self.alive.removed
 
     @cached_property
     def live_owners(self) -> int:
         """Owners with a row that was not removed."""
-        owners = self.owners if self.alive is None else self.owners[self.alive]
+        owners = self.owners
+        if self.alive.removed:
+            owners = owners[self.alive.rows(len(owners))]
         return int(np.count_nonzero(np.diff(owners))) + bool(len(owners))
 
     def without(self, owners: NDArray[np.int64]) -> "Segment":
         """This segment less the rows of these owners; itself where it has none of them."""
+        owners = np.unique(owners)
         first = np.searchsorted(self.owners, owners)
-        last = np.searchsorted(self.owners, owners, side="right")
-        here = np.flatnonzero(last > first)
-        if not here.size:
+        counts = np.searchsorted(self.owners, owners, side="right") - first
+        ends = np.cumsum(counts)
+        if not counts.any():
             return self
-        alive = np.ones(len(self.owners), np.bool_) if self.alive is None else self.alive.copy()
-        for start, stop in zip(first[here], last[here], strict=True):
-            alive[start:stop] = False
-        return replace(self, alive=alive)
+        rows = np.arange(ends[-1]) + np.repeat(first + counts - ends, counts)
+        alive = self.alive.without(rows)
+        return self if alive is self.alive else replace(self, alive=alive)
 
-    def portions(self, queries: Vectors, thresholds: Thresholds | None) -> Iterator[Hits]:
+    def portions(self, queries: Queries, thresholds: Thresholds | None) -> Iterator[Hits]:
         """Query numbers and owners, as `Table.portions`.
 
         Args:
-            queries: as `Kernel.rows` returns them.
+            queries: what is searched for.
             thresholds: from where on rows match; None for all that are found.
         """
         for query_numbers, row_numbers, scores in self.table.portions(queries):
-            stands = np.ones(len(row_numbers), np.bool_)
-            if self.alive is not None:
-                stands &= self.alive[row_numbers]
+            stands = self.alive.of(row_numbers)
             if thresholds is not None and scores is not None:
                 stands &= scores >= thresholds.of(self.nearest[row_numbers, 0])
             if stands.any():
@@ -109,7 +110,7 @@ class SpaceView:
         Raises:
             ValueError: as `Kernel.rows`.
         """
-        queries = self.kernel.rows(vectors)
+        queries = Queries(self.kernel.rows(vectors))
         if len(queries):
             for segment in self.segments:
                 yield from segment.portions(queries, thresholds)

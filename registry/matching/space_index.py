@@ -1,8 +1,13 @@
 """The registered fingerprints of one space, changed by one thread while others search.
 
 Fingerprints lie in segments. The last one is open: new rows are written behind those that views
-already see, so adding copies nothing. Removing copies a mask, a byte per row. Removed rows stay in
-memory until `compact` writes their segment anew and the last view of the old one is dropped.
+already see, so adding copies nothing. Removing copies a mask of 64 KiB for each 65,536 rows
+concerned. Removed rows stay in memory until compaction writes their segment anew and the last view
+of the old one is dropped.
+
+Compaction also joins segments where a space's structure gains by it. That takes seconds for
+millions of rows, so it comes in three steps of which only the middle one is long, and needs nobody
+to wait: `plan`, `Compaction.build`, `install`.
 """
 
 from collections.abc import Sequence
@@ -12,12 +17,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from registry.matching.kernels import Kernel, Nearest, Vectors
+from registry.matching.alive import ALL, Alive
+from registry.matching.kernels import Kernel, Nearest, Table, Vectors, Writer
 from registry.matching.policies import NO_BANK
 from registry.matching.segments import Segment, SpaceView
 
 SEGMENT_ROWS: Final = 65_536
-"""Most rows in a segment: 128 MiB of 512 float32, which removing one row copies once."""
+"""Most rows that are added to a segment: 128 MiB of 512 float32, which compacting copies once.
+
+Segments that were joined have up to `Kernel.joined` times as many.
+"""
+
+_WORTH_JOINING: Final = 2
+"""A segment is joined to the younger ones behind it where it is at most that many times as large
+as they are together: so a row is copied a number of times that grows with the logarithm only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,15 +40,14 @@ class _Buffer:
     rows: Vectors = field(repr=False)
     nearest: Nearest = field(repr=False)
     owners: NDArray[np.int64] = field(repr=False)
+    writer: Writer = field(repr=False)
 
     @classmethod
     def empty(cls, kernel: Kernel, size: int) -> "_Buffer":
         """Room for `size` rows."""
-        return cls(
-            np.empty((size, kernel.width), kernel.dtype),
-            np.empty((size, kernel.nearest_width), np.float32),
-            np.empty(size, np.int64),
-        )
+        rows = np.empty((size, kernel.width), kernel.dtype)
+        nearest = np.empty((size, kernel.nearest_width), np.float32)
+        return cls(rows, nearest, np.empty(size, np.int64), kernel.writer(rows, nearest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +63,36 @@ class Rows:
     rows: Vectors = field(repr=False)
     nearest: Nearest = field(repr=False)
     owners: NDArray[np.int64] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compaction:
+    """Segments to be written anew.
+
+    Attributes:
+        kernel: of the space.
+        groups: neighbours that become one segment each; what is in them when this is made.
+    """
+
+    kernel: Kernel = field(repr=False)
+    groups: Sequence[Sequence[Segment]] = ()
+
+    def build(self) -> "Compacted":
+        """Writes them; in any thread, while the index goes on."""
+        return Compacted(self.groups, tuple(_joined(self.kernel, group) for group in self.groups))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compacted:
+    """Segments written anew.
+
+    Attributes:
+        groups: out of which each was made.
+        segments: the new ones.
+    """
+
+    groups: Sequence[Sequence[Segment]] = ()
+    segments: Sequence[Segment] = ()
 
 
 class SpaceIndex:
@@ -121,30 +163,92 @@ class SpaceIndex:
         return self._view
 
     def compact(self) -> SpaceView:
-        """Writes segments that hold removed rows anew without them, and joins small neighbours.
+        """Writes segments that hold removed rows anew without them, and joins neighbours.
 
         Returns:
             The new view, with the same answers.
         """
+        return self.install(self.plan().build())
+
+    def plan(self) -> Compaction:
+        """Compacts the open segment, which is quick, and says what else there is to compact."""
+        groups = self._groups()
+        last = groups.pop() if groups else []
+        segments = [segment for group in groups for segment in group]
+        buffer = None
+        if _fits(last) and not _untouched(last):
+            # stays open: what comes next is written behind
+            buffer = _Buffer.empty(self._kernel, SEGMENT_ROWS)
+            segments.append(_gathered(last, buffer))
+        elif _fits(last) and last[-1] is self._view.segments[-1] and self._has_room:
+            buffer = self._buffer
+            segments += last
+        elif last:
+            segments += last
+            groups.append(last)
+        self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
+        return Compaction(
+            self._kernel,
+            tuple(
+                tuple(group)
+                for group in self._worth_joining(groups)
+                if not _untouched(group) or not group[0].table.settled
+            ),
+        )
+
+    def install(self, compacted: Compacted) -> SpaceView:
+        """Puts segments written anew in the place of those they were made of.
+
+        Args:
+            compacted: what came of the last `plan`; what was removed since then stays removed.
+
+        Returns:
+            The new view, with the same answers.
+        """
+        segments = list(self._view.segments)
+        for group, new in zip(compacted.groups, compacted.segments, strict=True):
+            tables = [segment.table for segment in segments]
+            start = tables.index(group[0].table)
+            now = segments[start : start + len(group)]
+            gone = [_removed_since(old, young) for old, young in zip(group, now, strict=True)]
+            segments[start : start + len(group)] = [new.without(np.concatenate(gone))]
+        live = tuple(segment for segment in segments if segment.live)
+        if not live or live[-1] is not segments[-1]:
+            self._buffer = None  # nothing is left in the segment that was open
+        self._view = SpaceView(self._kernel, live)
+        return self._view
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether the last segment is open, and not full."""
+        return self._buffer is not None and len(self._view.segments[-1].owners) < SEGMENT_ROWS
+
+    def _groups(self) -> list[list[Segment]]:
+        """Neighbours that fit into one segment together; without those in which nothing is left."""
         groups: list[list[Segment]] = []
         for segment in self._view.segments:
+            if not segment.live:
+                continue
             if groups and sum(part.live for part in (*groups[-1], segment)) <= SEGMENT_ROWS:
                 groups[-1].append(segment)
-            elif segment.live:
+            else:
                 groups.append([segment])
-        segments = [self._rewritten(group) for group in groups[:-1]]
-        buffer = self._buffer
-        if groups and _untouched(groups[-1]):
-            segments += groups[-1]
-        elif groups:
-            buffer = _Buffer.empty(
-                self._kernel, SEGMENT_ROWS
-            )  # stays open: what comes next is written behind
-            segments.append(self._gathered(groups[-1], buffer))
-        else:
-            buffer = None
-        self._buffer, self._view = buffer, SpaceView(self._kernel, tuple(segments))
-        return self._view
+        return groups
+
+    def _worth_joining(self, groups: Sequence[Sequence[Segment]]) -> list[list[Segment]]:
+        """Groups, joined as far as the kernel gains by it; from the youngest on."""
+        joined: list[list[Segment]] = []
+        together = 0
+        for group in reversed(groups):
+            own = sum(part.live for part in group)
+            most = self._kernel.joined * SEGMENT_ROWS
+            if joined and own <= _WORTH_JOINING * together and own + together <= most:
+                joined[-1][:0] = group
+                together += own
+            else:
+                joined.append(list(group))
+                together = own
+        return joined[::-1]
 
     def _appended(self, new: Rows) -> tuple[list[Segment], _Buffer | None]:
         segments, buffer = list(self._view.segments), self._buffer
@@ -152,7 +256,7 @@ class SpaceIndex:
         while start < len(new.owners):
             if buffer is None or len(segments[-1].owners) == SEGMENT_ROWS:
                 buffer = _Buffer.empty(self._kernel, SEGMENT_ROWS)
-                segments.append(self._segment(buffer, 0, None))
+                segments.append(_segment(buffer, 0, ALL, buffer.writer.table(0)))
             last = segments.pop()
             used = len(last.owners)
             stop = start + min(len(new.owners) - start, SEGMENT_ROWS - used)
@@ -160,43 +264,57 @@ class SpaceIndex:
             buffer.rows[used:filled] = new.rows[start:stop]  # no view looks there yet
             buffer.nearest[used:filled] = new.nearest[start:stop]
             buffer.owners[used:filled] = new.owners[start:stop]
-            alive = last.alive
-            if alive is not None:
-                alive = np.concatenate([alive, np.ones(stop - start, np.bool_)])
-            segments.append(self._segment(buffer, filled, alive))
+            segments.append(_segment(buffer, filled, last.alive, buffer.writer.table(filled)))
             start = stop
         return segments, buffer
 
-    def _rewritten(self, group: Sequence[Segment]) -> Segment:
-        if _untouched(group):
-            return group[0]
-        size = sum(part.live for part in group)
-        return self._gathered(group, _Buffer.empty(self._kernel, size))
 
-    def _gathered(self, group: Sequence[Segment], buffer: _Buffer) -> Segment:
-        used = 0
-        for part in group:
-            filled = used + part.live
-            if part.alive is None:
-                buffer.rows[used:filled] = part.rows
-                buffer.nearest[used:filled] = part.nearest
-                buffer.owners[used:filled] = part.owners
-            else:
-                kept = np.flatnonzero(part.alive)  # "clip": or NumPy copies once more
-                np.take(part.rows, kept, axis=0, out=buffer.rows[used:filled], mode="clip")
-                buffer.nearest[used:filled] = part.nearest[kept]
-                np.take(part.owners, kept, out=buffer.owners[used:filled], mode="clip")
-            used = filled
-        return self._segment(buffer, used, None)
+def _joined(kernel: Kernel, group: Sequence[Segment]) -> Segment:
+    """One segment of what is left in some, with the table that suits rows which stay."""
+    buffer = _Buffer.empty(kernel, sum(part.live for part in group))
+    filled = _copied(group, buffer)
+    return _segment(buffer, filled, ALL, buffer.writer.closed(filled))
 
-    def _segment(self, buffer: _Buffer, filled: int, alive: NDArray[np.bool_] | None) -> Segment:
-        seen = (buffer.rows[:filled], buffer.nearest[:filled], buffer.owners[:filled])
-        for array in seen:
-            array.setflags(write=False)
-        rows, nearest, owners = seen
-        return Segment(rows, nearest, owners, self._kernel.table(rows, nearest), alive)
+
+def _gathered(group: Sequence[Segment], buffer: _Buffer) -> Segment:
+    filled = _copied(group, buffer)
+    return _segment(buffer, filled, ALL, buffer.writer.table(filled))
+
+
+def _copied(group: Sequence[Segment], buffer: _Buffer) -> int:
+    """Copies what is left in some segments; how many rows that were."""
+    used = 0
+    for part in group:
+        filled = used + part.live
+        kept = part.alive.rows(len(part.owners))
+        # "clip": or NumPy copies once more
+        np.take(part.rows, kept, axis=0, out=buffer.rows[used:filled], mode="clip")
+        buffer.nearest[used:filled] = part.nearest[kept]
+        np.take(part.owners, kept, out=buffer.owners[used:filled], mode="clip")
+        buffer.writer.take(part.table, kept)
+        used = filled
+    return used
+
+
+def _segment(buffer: _Buffer, filled: int, alive: Alive, table: Table) -> Segment:
+    seen = (buffer.rows[:filled], buffer.nearest[:filled], buffer.owners[:filled])
+    for array in seen:
+        array.setflags(write=False)
+    rows, nearest, owners = seen
+    return Segment(rows, nearest, owners, table, alive)
+
+
+def _removed_since(old: Segment, young: Segment) -> NDArray[np.int64]:
+    """Owners who lost rows from one state of a segment to a later one: int64[n]."""
+    before, after = (each.alive.rows(len(each.owners)) for each in (old, young))
+    return np.unique(young.owners[np.setdiff1d(before, after, assume_unique=True)])
+
+
+def _fits(group: Sequence[Segment]) -> bool:
+    """Whether what is left in some segments is anything, and can stay open as one."""
+    return 0 < sum(part.live for part in group) <= SEGMENT_ROWS
 
 
 def _untouched(group: Sequence[Segment]) -> bool:
     """Whether there is nothing to rewrite: one segment, nothing removed."""
-    return len(group) == 1 and group[0].alive is None
+    return len(group) == 1 and not group[0].alive.removed

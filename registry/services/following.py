@@ -25,7 +25,7 @@ from consent_client.protocol.fingerprints import Fingerprints
 from consent_client.protocol.log import Day, Entry, EntryType, Erase, Withdraw, decode_entry
 from consent_client.protocol.statements import Use
 from registry.errors import CorruptRegistry, NotReady, RegistryError, VaultError
-from registry.matching.registry_index import IndexView, MatchingIndex
+from registry.matching.registry_index import IndexView, MatchingIndex, warm
 from registry.matching.specificity import Nearest
 from registry.services.clock import Clock
 from registry.store import entries, epochs, log_state, processes, records
@@ -41,6 +41,9 @@ PORTION = 2_000
 
 # How often a process says that it lives; rotation counts it as gone after six times without.
 HEARTBEAT_SECONDS = 5.0
+
+# After compacting nothing is compacted for so many times as long as it took.
+COMPACTION_RESTS = 10
 
 # How long a question waits for the follower before it is answered with NotReady.
 PATIENCE_SECONDS = 5.0
@@ -102,6 +105,8 @@ class Follower:
         self._valid_until: dict[int, list[int]] = {}
         self._state = State(0, matching.view, self._stances, 0, 0)
         self._catching_up = asyncio.Lock()
+        self._compacting = asyncio.Lock()
+        self._compact_from = 0.0
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
         self._failure: RegistryError | None = None
@@ -131,10 +136,25 @@ class Follower:
         return self._caught_up_once and self._failure is None
 
     async def compact(self) -> None:
-        """Lets the vectors of removed records leave memory."""
-        async with self._catching_up:
-            view = await asyncio.to_thread(self._matching.compact)
-            self._state = replace(self._state, index=view)
+        """Lets the vectors of removed records leave memory, and makes searching faster.
+
+        While segments are written anew the log is followed on. Millions of rows take seconds: then
+        the next time is put off, so that one core has most of its time for other things.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._compacting:
+            if loop.time() < self._compact_from:
+                return
+            began = loop.time()
+            async with self._catching_up:
+                plans = await asyncio.to_thread(self._matching.plan)
+                self._state = replace(self._state, index=self._matching.view)
+            compacted = await asyncio.to_thread(plans.build)
+            async with self._catching_up:
+                view = await asyncio.to_thread(self._matching.install, compacted)
+                self._state = replace(self._state, index=view)
+            took = loop.time() - began
+            self._compact_from = loop.time() + COMPACTION_RESTS * took
 
     def wake(self) -> None:
         """Says that there may be new entries."""
@@ -171,7 +191,8 @@ class Follower:
                 epoch = await self._follow_epochs(connection)
             while self._state.log_size < size:
                 await self._replay_portion(min(size, self._state.log_size + PORTION))
-            self._caught_up_once = True
+            if not self._caught_up_once:
+                await self._settle()
         return epoch
 
     async def at_least(self, log_size: int) -> State:
@@ -223,6 +244,13 @@ class Follower:
         """Says that this process is gone, so that rotation need not wait for it."""
         async with self._store.write() as connection:
             await processes.delete(connection, self._process_id)
+
+    async def _settle(self) -> None:
+        """Before the first answer: compiles what searches, and compacts what was replayed."""
+        await asyncio.to_thread(warm)
+        view = await asyncio.to_thread(self._matching.compact)
+        self._state = replace(self._state, index=view)
+        self._caught_up_once = True
 
     async def _follow_epochs(self, connection: AsyncConnection) -> int:
         epoch = await epochs.current(connection)

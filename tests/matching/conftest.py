@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from registry.matching import exact, kernels, space_index
+from registry.matching import alive, binary, exact, kernels, space_index
 from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel
 from registry.matching.floats import FloatKernel
@@ -47,17 +47,17 @@ def _exact():
     return Subject("exact", ExactKernel, alphabet, np.eye(12, dtype=bool))
 
 
-def _binary():
+def _binary(name, width):
     random = np.random.default_rng(1)
-    alphabet = np.zeros((16, 4), np.uint8)
+    alphabet = np.zeros((16, width), np.uint8)
     for i in range(1, 16):  # each some bits away from another
         bits = np.unpackbits(alphabet[random.integers(i)])
-        bits[random.choice(32, random.integers(1, 6), replace=False)] ^= 1
+        bits[random.choice(8 * width, random.integers(1, 6), replace=False)] ^= 1
         alphabet[i] = np.packbits(bits)
     bits = np.unpackbits(alphabet, axis=1).astype(int)
     distances = np.abs(bits[:, None] - bits[None]).sum(axis=2)
     assert {3, 4} <= set(distances.ravel())
-    return Subject("binary", lambda: BinaryKernel(4, 3), alphabet, distances <= 3)
+    return Subject(name, lambda: BinaryKernel(width, 3), alphabet, distances <= 3)
 
 
 def _float():
@@ -69,7 +69,10 @@ def _float():
     return Subject("float", lambda: FloatKernel(4, Thresholds.at(0.5)), alphabet, similarity >= 0.5)
 
 
-SUBJECTS = {subject.name: subject for subject in (_exact(), _binary(), _float())}
+SUBJECTS = {
+    subject.name: subject
+    for subject in (_exact(), _binary("binary", 8), _binary("odd binary", 4), _float())
+}
 
 
 @pytest.fixture(params=sorted(SUBJECTS))
@@ -78,11 +81,13 @@ def subject(request):
 
 
 def make_small(patch):
-    """Segments of 8 rows, tiles of 3 queries and 5 rows, portions of 4 hits."""
+    """Segments of 8 rows, not joined further; tiles of 3 queries and 5 rows, portions of 4 hits."""
     patch.setattr(space_index, "SEGMENT_ROWS", 8)
     patch.setattr(kernels, "TILE_QUERIES", 3)
     patch.setattr(kernels, "TILE_ROWS", 5)
     patch.setattr(exact, "_PORTION", 4)
+    patch.setattr(alive, "CHUNK", 8)
+    patch.setattr(binary, "JOINED", 1)
 
 
 @pytest.fixture

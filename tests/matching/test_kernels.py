@@ -17,7 +17,7 @@ from registry.matching import exact
 from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel, ExactTable
 from registry.matching.floats import FloatKernel
-from registry.matching.kernels import TILE_QUERIES, TILE_ROWS, tiles
+from registry.matching.kernels import TILE_QUERIES, TILE_ROWS, Queries, tiles
 from registry.matching.policies import Thresholds
 from registry.matching.threads import one_faiss_thread
 
@@ -27,7 +27,7 @@ from .conftest import pairs
 def found(kernel, rows, queries):
     """Set of (query, row)."""
     nearest = np.full((len(rows), kernel.nearest_width), -1, np.float32)
-    portions = kernel.table(kernel.rows(rows), nearest).portions(kernel.rows(queries))
+    portions = kernel.table(kernel.rows(rows), nearest).portions(Queries(kernel.rows(queries)))
     return set().union(*(pairs(portion[:2]) for portion in portions))
 
 
@@ -115,7 +115,7 @@ def test_exact_compares_all_bytes():
     """Rows that agree in the eight bytes they are sorted by, and differ later."""
     rows = np.zeros((32, 32), np.uint8)
     rows[np.arange(1, 32), np.arange(1, 32)] = 1
-    hits = ExactTable(rows).portions(rows)
+    hits = ExactTable(rows).portions(Queries(rows))
     assert set().union(*(pairs(portion[:2]) for portion in hits)) == {(i, i) for i in range(32)}
 
 
@@ -126,7 +126,7 @@ def test_exact_at_the_ends_of_its_order(size):
     rows[:, 7] = np.arange(size) % 200 + 1
     rows[:, 31] = np.arange(size) // 200
     queries = np.concatenate([rows[:1], rows[-1:], np.full((1, 32), 255), np.zeros((1, 32))])
-    hits = [*ExactTable(rows).portions(queries.astype(np.uint8))]
+    hits = [*ExactTable(rows).portions(Queries(queries.astype(np.uint8)))]
     answer = set().union(*(pairs(portion[:2]) for portion in hits))
     last = {(1, size - 1)} if size > 1 else set()
     both = {(0, 0), (1, 0)} if size == 1 else ({(0, 0)} if size else set())
@@ -170,7 +170,7 @@ def test_other_types_and_shapes_are_refused(kernel):
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: type(kernel).__name__)
 def test_arrays_that_are_not_contiguous_mean_the_same(kernel):
     random = np.random.default_rng(5)
-    wide = random.integers(0, 2, (6, 64)).astype(kernel.dtype) / 4
+    wide = random.integers(0, 2, (6, 64)).astype(kernel.dtype) / 8
     wide = wide.astype(kernel.dtype)
     strided, plain = wide[::2, ::2], wide[::2, ::2].copy()
     assert kernel.rows(strided).flags.c_contiguous
@@ -218,6 +218,8 @@ one_faiss_thread()
 kernel = {kernel}
 records, queries = 100_000, 1_500
 vectors = np.ones((records, kernel.width), kernel.dtype)
+if kernel.dtype == np.float32:
+    vectors /= np.sqrt(kernel.width, dtype=np.float32)
 index = SpaceIndex(kernel)
 owners = np.arange(records)
 index.apply(index.rows(owners, vectors), np.empty(0, np.int64))
@@ -254,7 +256,7 @@ def test_when_everything_matches_memory_stays_bounded(kernel):
 
 def test_portions_come_one_at_a_time():
     """Whoever has seen enough stops, and the rest is never searched."""
-    rows = np.zeros((3 * TILE_ROWS, 32), np.uint8)
-    table = BinaryKernel(32, 31).table(rows, np.empty((len(rows), 0), np.float32))
-    first = next(islice(table.portions(rows[:1]), 1))
+    rows = np.zeros((3 * TILE_ROWS, 4), np.uint8)
+    table = BinaryKernel(4, 31).table(rows, np.empty((len(rows), 0), np.float32))
+    first = next(islice(table.portions(Queries(rows[:1])), 1))
     assert len(first[0]) == TILE_ROWS

@@ -201,7 +201,8 @@ def test_removing_everything_leaves_nothing(small, subject):
 
 def test_compacting_leaves_alone_what_has_nothing_removed(small, subject):
     index = SpaceIndex(subject.make())
-    before = add(index, range(20), subject.vectors([0] * 20))
+    add(index, range(20), subject.vectors([0] * 20))
+    before = index.compact()
     assert all(a is b for a, b in zip(before.segments, index.compact().segments, strict=True))
     add(index, [], subject.vectors([]), [10])
     after = index.compact()
@@ -223,7 +224,8 @@ def test_compacting_often_while_growing_copies_little(small, subject):
             if not any(segment.rows.base is buffer for buffer in buffers):
                 rewritten += len(segment.rows)
                 buffers.append(segment.rows.base)
-    assert rewritten < 40
+    once = 0 if subject.name != "binary" else 80  # full segments are put into buckets, once
+    assert rewritten < 40 + once
 
 
 def test_what_does_not_fit_is_refused_and_changes_nothing(small, subject):

@@ -15,34 +15,21 @@ are read for the few pairs that the second test lets through: any array will do 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.search.aligned import aligned, read_only
-from consent_client.search.compiled import compiled
+from consent_client.search.cascade_kernels import TILE, Records, Sought, passing, products, search
 from consent_client.search.int8 import bytes_of, query_errors
-from consent_client.search.lanes import (
-    GROUP,
-    LANES,
-    MOST_GROUPS,
-    PLACES,
-    append_rows,
-    dot_floats,
-    lowest_bit,
-    near_groups,
-    near_in_all,
-)
+from consent_client.search.lanes import GROUP
 from consent_client.search.rotation import Rotation, rotation
 from consent_client.search.signs import LENGTHS, NORM_TOLERANCE, WORDS, codes_of, radii
-from consent_client.search.vnni import STEP, dot_bytes
+from consent_client.search.vnni import STEP
 
 type Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """int64[h], int64[h], float32[h]: which query, which row, and their inner product."""
-
-TILE: Final = GROUP * MOST_GROUPS
-"""Rows looked at together: 512, 32 kB of codes."""
 
 QUERIES: Final = 1_024
 """Queries that pass by a tile: more would push its bytes out of the cache, fewer pay for them
@@ -57,50 +44,12 @@ BYTES_PER_ROW: Final = 8 * WORDS + 2 * len(LENGTHS) + 4 * 3
 _OFFSET: Final = 128
 """Rows' bytes are kept without sign, as VNNI wants one factor."""
 
+_SHARE_ROWS: Final = 64
+_SHARE_OTHERS: Final = 4_096
+"""Some 0.2 ms of counting."""
+
 _AT_A_TIME: Final = 4_096
 """Rows encoded together: 8 MB of them rotated."""
-
-_near_first = near_groups(LENGTHS[0], WORDS)
-_near_second = near_groups(LENGTHS[1], WORDS)
-_near_whole = near_groups(LENGTHS[2], WORDS)
-_near_in_all = near_in_all(LENGTHS)
-
-_SAMPLED: Final = 32
-"""Queries that are counted with to find the length that is compared first."""
-
-_GROUP_COSTS: Final = (5.5, 9.7, 12.5)
-_PASSED_COST: Final = 22.0
-"""Cycles for a group of eight rows at each length, and for one that is looked at again (Zen 4).
-Only speed depends on them."""
-
-
-class _Records(NamedTuple):
-    """What is known of rows; all 64-byte aligned, of one capacity; compiled functions take it."""
-
-    codes: NDArray[np.uint64]
-    radii: NDArray[np.uint16]
-    numbers: NDArray[np.uint8]
-    scales: NDArray[np.float32]
-    bounds: NDArray[np.float32]
-    thresholds: NDArray[np.float32]
-    vectors: NDArray[np.float32]
-
-    def __repr__(self) -> str:
-        return "_Records(…)"
-
-
-class _Sought(NamedTuple):
-    """What is known of queries; compiled functions take it."""
-
-    codes: NDArray[np.uint64]
-    numbers: NDArray[np.int8]
-    scales: NDArray[np.float32]
-    errors: NDArray[np.float32]
-    offsets: NDArray[np.int32]
-    vectors: NDArray[np.float32]
-
-    def __repr__(self) -> str:
-        return "_Sought(…)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +62,7 @@ class Queries:
     """
 
     rotation: Rotation
-    sought: _Sought = field(repr=False)
+    sought: Sought = field(repr=False)
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32], by: Rotation | None = None) -> "Queries":
@@ -133,7 +82,7 @@ class Queries:
         offsets = kept.numbers.sum(axis=1, dtype=np.int32) * np.int32(_OFFSET)
         errors = query_errors(kept.errors)
         known = (codes_of(rotated), kept.numbers, kept.scales, errors, offsets, vectors)
-        return cls(by, _Sought(*map(read_only, known)))
+        return cls(by, Sought(*map(read_only, known)))
 
     def __len__(self) -> int:
         return len(self.sought.vectors)
@@ -146,11 +95,12 @@ class Cascade:
     Attributes:
         count: rows.
         rotation: that they were rotated by.
+        records: what compiled functions take; room for more rows, too.
     """
 
     count: int
     rotation: Rotation
-    _records: _Records = field(repr=False)
+    records: Records = field(repr=False)
 
     @classmethod
     def build(
@@ -178,6 +128,20 @@ class Cascade:
     def nbytes(self) -> int:
         """Memory of what is searched, without the vectors."""
         return self.count * (BYTES_PER_ROW + self.rotation.padded)
+
+    def passing_share(self) -> float:
+        """Which share of pairs of rows the sign codes let through; 0 to 1.
+
+        Counted with `_SHARE_ROWS` of the rows and the first `_SHARE_OTHERS`. It is great where
+        thresholds are low, or where many rows are alike: then sign codes do not pay.
+        """
+        others = min(self.count, _SHARE_OTHERS) // GROUP * GROUP
+        if not others:
+            return 1.0
+        rows = np.unique(np.linspace(0, self.count - 1, _SHARE_ROWS).astype(np.int64))
+        codes = self.records.codes[rows // GROUP, :, rows % GROUP]
+        passed = sum(passing(self.records, others, code) for code in np.ascontiguousarray(codes))
+        return passed / (len(rows) * others)
 
     def search(self, queries: NDArray[np.float32] | Queries) -> Near:
         """All pairs that reach their row's threshold, each once; by query, then by row.
@@ -213,8 +177,8 @@ class Cascade:
             stop = min(start + QUERIES, len(queries))
             row, query = 0, start
             while row < self.count:
-                row, query, found = _search(
-                    self._records,
+                row, query, found = search(
+                    self.records,
                     queries.sought,
                     self.count,
                     start,
@@ -241,7 +205,7 @@ class CascadeWriter:
         groups = -(-max(len(vectors), 1) // TILE) * (TILE // GROUP)
         size = groups * GROUP
         self._vectors = vectors
-        self._records = _Records(
+        self._records = Records(
             codes=aligned((groups, WORDS, GROUP), np.uint64),
             radii=aligned((len(LENGTHS), size), np.uint16),
             numbers=aligned((size, self._rotation.padded), np.uint8),
@@ -250,7 +214,7 @@ class CascadeWriter:
             thresholds=aligned((size,), np.float32),
             vectors=vectors,
         )
-        self._seen = _Records(*map(read_only, self._records))
+        self._seen = Records(*map(read_only, self._records))
         self._count = 0
 
     def extend(self, thresholds: NDArray[np.float32]) -> Cascade:
@@ -272,6 +236,29 @@ class CascadeWriter:
         for first in range(self._count, stop, _AT_A_TIME):
             last = min(first + _AT_A_TIME, stop)
             self._write(first, last, thresholds[first - self._count : last - self._count])
+        self._count = stop
+        return Cascade(stop, self._rotation, self._seen)
+
+    def take(self, cascade: Cascade, rows: NDArray[np.int64]) -> Cascade:
+        """Takes in rows that another cascade of the same rotation has, as `extend` but faster.
+
+        Args:
+            cascade: that has them.
+            rows: int64[n], their numbers there.
+
+        Raises:
+            ValueError: another rotation, or more than the vectors' array has.
+        """
+        stop = self._count + len(rows)
+        if stop > len(self._vectors) or cascade.rotation is not self._rotation:
+            raise ValueError("rows rotated otherwise, or more than there is room for")
+        theirs, ours, places = cascade.records, self._records, np.arange(self._count, stop)
+        ours.codes[places // GROUP, :, places % GROUP] = theirs.codes[
+            rows // GROUP, :, rows % GROUP
+        ]
+        ours.radii[:, self._count : stop] = theirs.radii[:, rows]
+        for name in ("numbers", "scales", "bounds", "thresholds"):
+            getattr(ours, name)[self._count : stop] = getattr(theirs, name)[rows]
         self._count = stop
         return Cascade(stop, self._rotation, self._seen)
 
@@ -305,142 +292,31 @@ def checked(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors
 
 
+def inner_products(
+    vectors: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    query_numbers: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """The inner products of some pairs, bit by bit as a cascade finds them.
+
+    Args:
+        vectors: float32[n, dimension], C-contiguous.
+        rows: int64[h], numbers of vectors.
+        queries: float32[q, dimension], C-contiguous.
+        query_numbers: int64[h].
+
+    Returns:
+        float32[h].
+    """
+    arrays = map(read_only, (vectors, rows, queries, query_numbers))
+    return products(*arrays)
+
+
 def warm(dimension: int = STEP) -> None:
     """Compiles all that searching and adding need, or reads it from numba's cache."""
     vectors = np.eye(2, dimension, dtype=np.float32)
-    Cascade.build(vectors, np.ones(2, np.float32)).search(np.concatenate([vectors] * 3)[:5])
-
-
-@compiled
-def _first_length(
-    records: _Records, sought: _Sought, row: int, count: int, start: int, stop: int
-) -> int:
-    """Which of the lengths costs least if compared first, counted on a tile and some queries.
-
-    Whichever it is: rows have to pass at all lengths in the end.
-    """
-    groups = (min(TILE, count - row) + GROUP - 1) // GROUP
-    masks = np.zeros(MOST_GROUPS, np.uint8)
-    last = min(stop, start + _SAMPLED)
-    best, least = 0, np.inf
-    for length in range(len(LENGTHS)):
-        passed = 0
-        for query in range(start, last):
-            left = _passing(records, sought, row, groups, query, length, masks.ctypes.data)
-            while left:
-                left &= left - np.uint64(1)
-                passed += 1
-        cost = _GROUP_COSTS[length] + _PASSED_COST * passed / max(1, groups * (last - start))
-        if cost < least:
-            best, least = length, cost
-    return best
-
-
-@compiled
-def _passing(
-    records: _Records, sought: _Sought, row: int, groups: int, query: int, length: int, masks: int
-) -> np.uint64:
-    """The groups of a tile in which a row's code is near a query's at one of the lengths."""
-    codes = records.codes.ctypes.data + row * 8 * WORDS
-    own_radii = records.radii.ctypes.data + 2 * (length * records.radii.shape[1] + row)
-    code = sought.codes.ctypes.data + query * 8 * WORDS
-    if length == 0:
-        return _near_first(codes, own_radii, groups, code, masks)
-    if length == 1:
-        return _near_second(codes, own_radii, groups, code, masks)
-    return _near_whole(codes, own_radii, groups, code, masks)
-
-
-@compiled
-def _candidates(
-    records: _Records, sought: _Sought, row: int, query: int, groups: np.uint64, out: int
-) -> int:
-    """Writes the numbers of the rows in some groups whose codes are near a query's at all lengths.
-
-    `groups` has the bit of each that is looked at; `out` is an address of int64, with room for 8
-    more than there can be. Returns how many were written.
-    """
-    codes = records.codes.ctypes.data + row * 8 * WORDS
-    own_radii = records.radii.ctypes.data + 2 * row
-    stride = 2 * records.radii.shape[1]
-    code = sought.codes.ctypes.data + query * 8 * WORDS
-    places = PLACES.ctypes.data
-    count = 0
-    while groups:
-        group = lowest_bit(groups)
-        groups &= groups - np.uint64(1)
-        near = _near_in_all(
-            codes + group * 8 * GROUP * WORDS, own_radii + group * 2 * GROUP, stride, code
-        )
-        count += append_rows(places, near, row + group * GROUP, out + 8 * count)
-    return count
-
-
-@compiled
-def _product(records: _Records, sought: _Sought, row: int, query: int) -> np.float32:
-    """The inner product in float32, in the order that is always the same."""
-    dimension = records.vectors.shape[1]
-    steps = dimension // LANES
-    total = dot_floats(
-        records.vectors.ctypes.data + row * dimension * 4,
-        sought.vectors.ctypes.data + query * dimension * 4,
-        steps,
-    )
-    for j in range(steps * LANES, dimension):
-        total += records.vectors[row, j] * sought.vectors[query, j]
-    return total
-
-
-@compiled
-def _search(
-    records: _Records,
-    sought: _Sought,
-    count: int,
-    start: int,
-    stop: int,
-    row: int,
-    query: int,
-    out: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
-) -> tuple[int, int, int]:
-    """Goes on from a tile's first row and a query until all or the room is used up.
-
-    Returns:
-        Row and query to go on from (a row past the last: done), and how many pairs were found.
-    """
-    query_numbers, rows, scores = out
-    padded = records.numbers.shape[1]
-    steps = padded // STEP
-    numbers, sought_numbers = records.numbers.ctypes.data, sought.numbers.ctypes.data
-    masks = np.zeros(MOST_GROUPS, np.uint8)
-    candidates = np.empty(TILE + GROUP, np.int64)
-    length = _first_length(records, sought, row, count, start, stop)
-    found = 0
-    while row < count:
-        size = min(TILE, count - row)
-        groups = (size + GROUP - 1) // GROUP
-        masks[groups:] = 0
-        while query < stop:
-            if found + size > rows.shape[0]:
-                return row, query, found
-            some = _passing(records, sought, row, groups, query, length, masks.ctypes.data)
-            if some:
-                near = _candidates(records, sought, row, query, some, candidates.ctypes.data)
-                for k in range(near):
-                    r = candidates[k]
-                    product = dot_bytes(
-                        numbers + r * padded, sought_numbers + query * padded, steps
-                    )
-                    rough = np.float32(product - sought.offsets[query])
-                    rough *= sought.scales[query] * records.scales[r]
-                    if rough + sought.errors[query] < records.bounds[r] or r >= count:
-                        continue  # too far, or a row that is just being added
-                    score = _product(records, sought, r, query)
-                    if score >= records.thresholds[r]:
-                        query_numbers[found] = query
-                        rows[found] = r
-                        scores[found] = score
-                        found += 1
-            query += 1
-        query = start
-        row += TILE
-    return row, start, found
+    cascade = Cascade.build(vectors, np.ones(2, np.float32))
+    cascade.passing_share()
+    query_numbers, rows, _ = cascade.search(np.concatenate([vectors] * 3)[:5])
+    inner_products(vectors, query_numbers % 2, vectors, rows)

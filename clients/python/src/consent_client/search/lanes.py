@@ -98,7 +98,7 @@ def _query_words(builder: Any, query: Any, words: int) -> list[Any]:
     ]
 
 
-type NearGroups = Callable[[int, int, int, int, int], np.uint64]
+type NearGroups = Callable[[int, int, int, int], np.uint64]
 
 
 def near_groups(words: int, all_words: int) -> NearGroups:
@@ -110,15 +110,17 @@ def near_groups(words: int, all_words: int) -> NearGroups:
 
     Returns:
         (address of uint64[groups, `all_words`, 8], of uint16[groups · 8] radii, number of groups,
-        address of uint64[`all_words`], of uint8[64] to write to, whose first `groups` are written)
-        → uint64 with the bit of each of the 64 bytes in which a code's bit is set: the code differs
-        in at most its radius.
+        address of uint64[`all_words`]) → uint64 with the bit of each group that has a code which
+        differs in at most its radius.
     """
 
-    def near(_typing: Any, _codes: Any, _radii: Any, _groups: Any, _query: Any, _out: Any) -> Any:
+    def near(_typing: Any, _codes: Any, _radii: Any, _groups: Any, _query: Any) -> Any:
         def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            codes, radii, groups, query, out = arguments
+            codes, radii, groups, query = arguments
             sought = _query_words(builder, query, words)
+            masks = cgutils.alloca_once(builder, _GROUPS)  # type: ignore[no-untyped-call]
+            builder.store(ir.Constant(_GROUPS, [0] * MOST_GROUPS), masks)
+            out = builder.ptrtoint(masks, INT64)
             with cgutils.for_range(builder, groups, intp=INT64) as loop:
                 group = loop.index
                 ours = builder.add(
@@ -133,7 +135,7 @@ def near_groups(words: int, all_words: int) -> NearGroups:
             return builder.bitcast(some, INT64)
 
         word = types.int64
-        return types.uint64(word, word, word, word, word), generate
+        return types.uint64(word, word, word, word), generate
 
     return cast("NearGroups", intrinsic(near))
 
@@ -181,6 +183,31 @@ def _lowest_bit(_typing: Any, _word: Any) -> Any:
 
 lowest_bit = cast("Callable[[np.uint64], int]", intrinsic(_lowest_bit))
 """uint64, not zero → number of its lowest bit."""
+
+
+def _bit_count(_typing: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
+bit_count = cast("Callable[[np.uint64], int]", intrinsic(_bit_count))
+"""uint64 → how many of its bits are set."""
+
+
+def _fetch(_typing: Any, _address: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.PointerType())
+        to_read, second_cache, data = (ir.Constant(INT32, number) for number in (0, 2, 1))
+        call(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, to_read, second_cache, data])
+        return _context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+fetch = cast("Callable[[int], None]", intrinsic(_fetch))
+"""Address → nothing: has a line of memory brought into the second cache, and does not wait."""
 
 
 def _append_rows(_typing: Any, _places: Any, _bits: Any, _first: Any, _out: Any) -> Any:
