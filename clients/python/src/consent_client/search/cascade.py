@@ -73,10 +73,12 @@ class Queries:
             by: None for the process's own.
 
         Raises:
-            ValueError: another type or shape, not finite, or longer than 1.
+            ValueError: another type or shape or dimension, not finite, or longer than 1.
         """
         vectors = checked(vectors)
         by = by or rotation(vectors.shape[1])
+        if by.dimension != vectors.shape[1]:
+            raise ValueError("queries of another dimension")
         rotated = by.of(vectors)
         kept = bytes_of(rotated, by.padded)
         offsets = kept.numbers.sum(axis=1, dtype=np.int32) * np.int32(_OFFSET)
@@ -198,10 +200,17 @@ class CascadeWriter:
         vectors: float32[capacity, dimension], C-contiguous; its rows are filled in order by whoever
             owns it, each before `extend` takes it in.
         by: the rotation; None for the process's own.
+
+    Raises:
+        ValueError: another type, dimension or order.
     """
 
     def __init__(self, vectors: NDArray[np.float32], by: Rotation | None = None) -> None:
         self._rotation = by or rotation(vectors.shape[1])
+        if vectors.dtype != np.float32 or vectors.shape[1] != self._rotation.dimension:
+            raise ValueError("vectors must be float32[n, dimension] of the rotation's dimension")
+        if not vectors.flags.c_contiguous:
+            raise ValueError("vectors must be C-contiguous")
         groups = -(-max(len(vectors), 1) // TILE) * (TILE // GROUP)
         size = groups * GROUP
         self._vectors = vectors
