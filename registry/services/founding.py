@@ -3,11 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from registry.errors import ConfigurationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry.errors import ConfigurationError, KeyStoreError
 from registry.services.clock import Clock, day_of
 from registry.store import epochs, log_state
 from registry.store import secrets as stored
 from registry.store.engine import Store
+from registry.vault import identity
 from registry.vault import secrets as vault
 from registry.vault.key_store import KeyStore
 from registry.vault.keyring import Keyring
@@ -32,30 +35,71 @@ async def found(
     """Makes what is missing and loads the keyring.
 
     Raises:
-        ConfigurationError: the database was founded under another origin.
+        ConfigurationError: the database was founded under another origin, or the key store is
+            another database's.
         VaultError: the key store refuses, or does not hold this database's keys.
     """
     async with store.write() as connection:
         founded = await log_state.origin(connection)
+        rows: dict[str, vault.SecretRow] = {
+            row.name: row for row in await stored.all_secrets(connection)
+        }
+        names = await asyncio.to_thread(key_store.names)
         if founded is None:
+            identity.check_unused(names)
             await log_state.found(connection, origin)
         elif founded != origin:
             message = f"This database belongs to the registry {founded!r}, not to {origin!r}."
             raise ConfigurationError(message)
+        else:
+            identity.check_own(names, identity.mark_of(rows[NOTE_SIGNING]))
         if await epochs.current(connection) == 0:
             first = await asyncio.to_thread(keyring.new_epoch, 1, day_of(clock))
             await epochs.insert(connection, first)
-        rows: dict[str, vault.SecretRow] = {
-            row.name: row for row in await stored.all_secrets(connection)
-        }
         for name in (NOTE_SIGNING, CHALLENGES, BLOCK_DIGESTS):
             if name not in rows:
                 issued = await asyncio.to_thread(vault.issue, key_store, name)
                 await stored.insert(connection, issued)
                 rows[name] = issued
-        live = await epochs.live(connection)
-    await asyncio.to_thread(keyring.load, live)
+        # Under the lock: without it a rotation might destroy a key between reading and loading.
+        await asyncio.to_thread(keyring.load, await epochs.live(connection))
     opened = {
         name: await asyncio.to_thread(vault.load, key_store, row) for name, row in rows.items()
     }
+    # Last: from here on the keys are known to be this database's, and the database is founded.
+    await asyncio.to_thread(identity.mark, key_store, identity.mark_of(rows[NOTE_SIGNING]))
     return Secrets(opened[NOTE_SIGNING], opened[CHALLENGES], opened[BLOCK_DIGESTS])
+
+
+async def check_key_store(connection: AsyncConnection, key_store: KeyStore) -> None:
+    """Looks whether a key store is this database's, as far as it is marked.
+
+    Raises:
+        ConfigurationError: it is another database's.
+        KeyStoreError: it can not be used.
+    """
+    names = await asyncio.to_thread(key_store.names)
+    identity.check_own(names, await _mark(connection))
+
+
+async def names_in_own(connection: AsyncConnection, key_store: KeyStore) -> set[str]:
+    """The names of all keys, where the key store is marked as this database's.
+
+    So what is not among them is lost, and not merely somewhere else: an empty folder where a
+    volume should be mounted has no mark.
+
+    Raises:
+        ConfigurationError: it is another database's.
+        KeyStoreError: it is not marked, or can not be used.
+    """
+    names = await asyncio.to_thread(key_store.names)
+    mark = await _mark(connection)
+    identity.check_own(names, mark)
+    if mark not in names:
+        raise KeyStoreError("the key store is not marked as this registry's")
+    return names
+
+
+async def _mark(connection: AsyncConnection) -> str:
+    rows = {row.name: row for row in await stored.all_secrets(connection)}
+    return identity.mark_of(rows[NOTE_SIGNING])

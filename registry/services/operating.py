@@ -5,16 +5,18 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from consent_client.protocol.log import EraseReason
 from registry.errors import ConfigurationError, InvalidInput
 from registry.services import builders as tokens
 from registry.services.clock import Clock, day_of
 from registry.services.erasure import erase
-from registry.services.founding import found
+from registry.services.founding import check_key_store, found
 from registry.services.rotation import Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
-from registry.store import builders, log_state
+from registry.store import budgets, builders, log_state
 from registry.store.companion import Restored, bring_forward, write_companion
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
@@ -77,6 +79,45 @@ async def revoke_builder(settings: Settings, clock: Clock, name: str) -> None:
             raise InvalidInput(message)
 
 
+async def hold_builder(settings: Settings, clock: Clock, name: str) -> None:
+    """Holds a builder: nothing new is answered to it until it is released.
+
+    Raises:
+        InvalidInput: there is no such builder.
+    """
+    async with founded(settings) as store, store.write() as connection:
+        builder_id = await _builder_id(connection, name)
+        await budgets.hold(connection, builder_id, int(clock.now()), [(None, False, None)])
+
+
+async def release_builder(settings: Settings, clock: Clock, name: str) -> int:
+    """Releases a builder; what it was held for is answered when it is sent again.
+
+    Returns:
+        How many holds there were.
+
+    Raises:
+        InvalidInput: there is no such builder.
+    """
+    async with founded(settings) as store, store.write() as connection:
+        builder_id = await _builder_id(connection, name)
+        return await budgets.release(connection, builder_id, int(clock.now()))
+
+
+async def list_holds(settings: Settings, *, released: bool) -> list[budgets.HoldRow]:
+    """Holds that wait for the operator, or also those that were released."""
+    async with founded(settings) as store, store.read() as connection:
+        return await budgets.holds(connection, released=released)
+
+
+async def _builder_id(connection: AsyncConnection, name: str) -> int:
+    for row in await builders.all_builders(connection):
+        if row.name == name:
+            return row.id
+    message = f"There is no builder named {name!r}."
+    raise InvalidInput(message)
+
+
 async def back_up(settings: Settings, path: Path) -> int:
     """See `store.companion.write_companion`."""
     async with founded(settings) as store:
@@ -109,17 +150,19 @@ async def founded(settings: Settings) -> AsyncIterator[Store]:
     """The store of a registry that was founded, closed at the end.
 
     Raises:
-        ConfigurationError: it was not.
-        StoreError: the database can not be used.
+        ConfigurationError: it was not, or the key store is another database's.
+        StoreError, VaultError: the database or the key store can not be used.
     """
     if settings.is_embedded and not await asyncio.to_thread(settings.data_dir.is_dir):
         raise ConfigurationError(_NOT_FOUNDED)
     await upgrade(settings.database_url)
     async with _opened(settings) as store:
         async with store.read() as connection:
-            origin = await log_state.origin(connection)
-        if origin is None:
-            raise ConfigurationError(_NOT_FOUNDED)
+            if await log_state.origin(connection) is None:
+                raise ConfigurationError(_NOT_FOUNDED)
+            # Most commands need no key, and none of them makes the folder.
+            if await asyncio.to_thread(settings.keyring_dir.is_dir):
+                await check_key_store(connection, FileKeyStore(settings.keyring_dir))
         yield store
 
 

@@ -8,6 +8,8 @@ expiry: from then on what was sealed to it can not be opened by anybody.
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
 from consent_client.errors import SealError
 from consent_client.protocol.notes import NoteSigner
 from consent_client.protocol.sealing import (
@@ -17,12 +19,17 @@ from consent_client.protocol.sealing import (
     encode_sealing_keys,
     open_sealed,
 )
-from registry.errors import SealingKeyExpired, SealingKeyUnknown, SealRejected
-from registry.services.clock import Clock, day_of
+from registry.errors import KeyMissing, SealingKeyExpired, SealingKeyUnknown, SealRejected
+from registry.services.clock import SECONDS_PER_DAY, Clock, day_of
+from registry.services.founding import names_in_own
 from registry.store import sealing_keys as stored
 from registry.store.engine import Store
 from registry.vault import sealing_keys as vault
 from registry.vault.key_store import KeyStore
+
+log = structlog.get_logger(__name__)
+
+_UNKNOWN = "This registry has no such sealing key; fetch the current ones."
 
 
 class Sealing:
@@ -86,14 +93,20 @@ class Sealing:
             await self.refresh()  # another process may have issued it
         key = self._keys.get(key_id)
         if key is None:
-            message = "This registry has no such sealing key; fetch the current ones."
-            raise SealingKeyUnknown(message)
+            raise SealingKeyUnknown(_UNKNOWN)
         if vault.expired(key, day_of(self._clock)):
             message = "That sealing key has expired; fetch the current ones and seal again."
             raise SealingKeyExpired(message)
+        if key.wrapped_private is None:
+            raise SealingKeyUnknown(_UNKNOWN)
         secret = self._secrets.get(key_id)
         if secret is None:
-            secret = await asyncio.to_thread(vault.load, self._key_store, key)
+            try:
+                secret = await asyncio.to_thread(vault.load, self._key_store, key)
+            except KeyMissing:
+                self._looked_on = -1  # it is replaced at once, not tomorrow
+                await self.refresh()
+                raise SealingKeyUnknown(_UNKNOWN) from None
             self._secrets[key_id] = secret
         try:
             return open_sealed(sealed, secret, key_id, self._origin, record_id, owner_public_key)
@@ -114,12 +127,21 @@ class Sealing:
         return [
             suite
             for suite in Suite
-            if not any(key.suite == suite and key.expiry_day >= needed for key in rows)
+            if not any(
+                key.suite == suite and key.expiry_day >= needed and key.wrapped_private is not None
+                for key in rows
+            )
         ]
 
     async def _turn_over(self, today: int) -> list[stored.SealingKeyRow]:
         async with self._store.write() as connection:
             rows = await stored.all_keys(connection)  # again, now that nobody else can
+            names = await names_in_own(connection, self._key_store)
+            lost = [key for key in rows if vault.is_lost(key, names)]
+            for key in lost:
+                log.error("a sealing key is lost", key=key.key_name, expiry_day=key.expiry_day)
+                await stored.forget_private(connection, key.key_id)
+            rows = [key for key in rows if key not in lost]
             for suite in self._aging_suites(rows, today):
                 issued = await asyncio.to_thread(
                     vault.issue, self._key_store, suite, today, self._lifetime_days
@@ -129,22 +151,31 @@ class Sealing:
             for key in past:
                 await stored.forget_private(connection, key.key_id)
             rows = await stored.all_keys(connection)
-            # Under the lock, or a key that is just being issued would be taken for one left over.
             # Should the commit fail, only keys are gone that were past anyway.
-            names = await asyncio.to_thread(self._key_store.names)
-            for name in vault.leftovers(names, rows):
-                await asyncio.to_thread(self._key_store.destroy, name)
+            await asyncio.to_thread(self._sweep, rows)
         self._looked_on = today
         return rows
+
+    def _sweep(self, rows: Sequence[stored.SealingKeyRow]) -> None:
+        names = self._key_store.names()
+        lifetime = self._lifetime_days + vault.DESTROYED_DAYS_AFTER_EXPIRY
+        before = self._clock.now() - lifetime * SECONDS_PER_DAY
+        left_over = {
+            name for name in vault.unknown(names, rows) if self._key_store.created_at(name) < before
+        }
+        for name in vault.forgotten(names, rows) | left_over:
+            self._key_store.destroy(name)
 
     def _publish(self, rows: Sequence[stored.SealingKeyRow], today: int) -> None:
         self._keys = {key.key_id: key for key in rows}
         self._secrets = {
             key_id: secret
             for key_id, secret in self._secrets.items()
-            if not vault.expired(self._keys[key_id], today)
+            if key_id in self._keys and not vault.expired(self._keys[key_id], today)
         }
-        usable = [key for key in rows if not vault.expired(key, today)]
+        usable = [
+            key for key in rows if not vault.expired(key, today) and key.wrapped_private is not None
+        ]
         self.note = encode_sealing_keys(
             self._origin,
             [

@@ -118,6 +118,14 @@ class KeyStore(Protocol):
             KeyStoreError: the store can not be used.
         """
 
+    def created_at(self, name: str) -> float:
+        """When the key was made, in Unix seconds by the key store's clock; later for a copy of it.
+
+        Raises:
+            KeyMissing: no such key, or no longer.
+            KeyStoreError: the store can not be used.
+        """
+
 
 class FileKeyStore:
     """Keys as files of 32 random bytes in a folder that nobody else can read; see `KeyStore`.
@@ -202,6 +210,15 @@ class FileKeyStore:
             files = os.listdir(at)  # noqa: PTH208 (a path could be led elsewhere)
         names = {file.removesuffix(_SUFFIX) for file in files if file.endswith(_SUFFIX)}
         return {name for name in names if _NAME.fullmatch(name)}
+
+    def created_at(self, name: str) -> float:
+        """See `KeyStore.created_at`: a key file is written once."""
+        file = _file(name)
+        with self._folder() as at:
+            try:
+                return os.stat(file, dir_fd=at, follow_symlinks=False).st_mtime
+            except FileNotFoundError:
+                raise KeyMissing(f"there is no key {name}; it may have been destroyed") from None
 
     @contextlib.contextmanager
     def _folder(self) -> Iterator[int]:

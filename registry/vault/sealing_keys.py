@@ -1,6 +1,6 @@
 """The private halves of the keys that registrants seal to (FORMATS §3)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -66,7 +66,7 @@ class StoredSealingKey:
 def issue(key_store: KeyStore, suite: Suite, day: int, lifetime_days: int) -> StoredSealingKey:
     """A fresh sealing key, accepted for `lifetime_days` from `day` on.
 
-    A crash before it is stored leaves a key in the key store that nothing uses: see `leftovers`.
+    A crash before it is stored leaves a key in the key store that nothing uses: see `unknown`.
 
     Raises:
         KeyStoreError: the key store can not be used.
@@ -113,16 +113,27 @@ def must_be_destroyed(row: SealingKeyRow, day: int) -> bool:
     return row.wrapped_private is not None and expired(row, day - DESTROYED_DAYS_AFTER_EXPIRY)
 
 
-def leftovers(names: Iterable[str], rows: Iterable[SealingKeyRow]) -> set[str]:
-    """Keys in the key store that were for sealing keys and that no private half needs any more.
+def is_lost(row: SealingKeyRow, names: Collection[str]) -> bool:
+    """Whether a private half that should be there can not be opened: the key store lost its key."""
+    return row.wrapped_private is not None and row.key_name not in names
 
-    A crash between the database and the key store leaves one: issued and never stored, or
-    forgotten and not destroyed. To be destroyed under the lock under which keys are issued, or one
-    that is just being issued would be among them.
+
+def forgotten(names: Iterable[str], rows: Iterable[SealingKeyRow]) -> set[str]:
+    """Keys in the key store whose private halves the database has forgotten.
 
     Args:
         names: all of the key store.
         rows: all that are stored.
     """
-    needed = {row.key_name for row in rows if row.wrapped_private is not None}
-    return {name for name in names if name.startswith(_NAMES)} - needed
+    return set(names) & {row.key_name for row in rows if row.wrapped_private is None}
+
+
+def unknown(names: Iterable[str], rows: Iterable[SealingKeyRow]) -> set[str]:
+    """Keys for sealing keys that the database never heard of.
+
+    A crash between key store and database leaves one. But to a database that was restored from a
+    backup, and to a copy of one, every key issued since is unknown, too: so they are left alone
+    until any sealing key of their age has expired.
+    """
+    stored = {row.key_name for row in rows}
+    return {name for name in names if name.startswith(_NAMES)} - stored

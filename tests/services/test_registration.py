@@ -168,14 +168,14 @@ async def test_a_private_sealing_key_is_destroyed_a_day_after_its_expiry(harness
     assert not any(any(name in file for file in kept) for name in before)
 
 
-async def test_a_private_sealing_key_left_over_by_a_crash_is_destroyed_within_a_day(harness):
+async def test_a_sealing_key_left_over_by_a_crash_goes_when_no_database_can_need_it(harness):
     folder = harness.registry.settings.keyring_dir
     FileKeyStore(folder).create("sealing-0123456789abcdef")
-    before = {path.name for path in folder.iterdir()}
-    harness.clock.advance(days=1)
-    await harness.registry.sealing.refresh()
-    gone = before - {path.name for path in folder.iterdir()}
-    assert gone == {"sealing-0123456789abcdef.key"}
+    lifetime = harness.registry.settings.sealing_key_days
+    for days, there in ((1, True), (lifetime - 1, True), (2, False)):
+        harness.clock.advance(days=days)
+        await harness.registry.sealing.refresh()
+        assert (folder / "sealing-0123456789abcdef.key").exists() == there
     await harness.protect(CAT)
 
 

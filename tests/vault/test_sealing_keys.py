@@ -10,7 +10,15 @@ from consent_client.errors import SealError
 from consent_client.protocol.sealing import PLAINTEXT_BYTES, SealingKey, Suite, open_sealed, seal
 from registry.errors import KeyDamaged, KeyMissing, KeyStoreError
 from registry.vault.key_store import FileKeyStore
-from registry.vault.sealing_keys import expired, issue, leftovers, load, must_be_destroyed
+from registry.vault.sealing_keys import (
+    expired,
+    forgotten,
+    is_lost,
+    issue,
+    load,
+    must_be_destroyed,
+    unknown,
+)
 
 ORIGIN = "registry.example/test"
 RECORD, OWNER = bytes(16), bytes(range(32))
@@ -108,16 +116,19 @@ def test_around_the_expiry_day(day, is_expired, is_destroyed):
     assert (expired(row, day), must_be_destroyed(row, day)) == (is_expired, is_destroyed)
 
 
-def test_leftovers_of_a_crash_are_named_and_nothing_else(key_store):
+def test_what_is_left_over_or_lost_is_named_and_nothing_else(key_store):
     kept = issue(key_store, Suite.X25519, DAY, 90)
-    forgotten = issue(key_store, Suite.X25519, DAY, 90)
+    past = issue(key_store, Suite.X25519, DAY, 90)
     never_stored = issue(key_store, Suite.X25519, DAY, 90)
     key_store.create("epoch-1")
     key_store.create("secret-note-signing")
-    rows = [kept, replace(forgotten, wrapped_private=None)]
-    found = leftovers(key_store.names(), rows)
-    assert found == {forgotten.key_name, never_stored.key_name}
-    assert leftovers(set(), rows) == set()
+    rows = [kept, replace(past, wrapped_private=None)]
+    names = key_store.names()
+    assert forgotten(names, rows) == {past.key_name}
+    assert unknown(names, rows) == {never_stored.key_name}
+    assert forgotten(set(), rows) == unknown(set(), rows) == set()
+    assert [is_lost(row, names) for row in rows] == [False, False]
+    assert [is_lost(row, names - {kept.key_name}) for row in rows] == [True, False]
 
 
 def test_no_private_half_is_shown(key_store):
