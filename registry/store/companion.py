@@ -173,9 +173,14 @@ async def _bring_forward(source: AsyncConnection, into: AsyncConnection) -> Rest
         .where(LOG_STATE.c.shred_watermark < watermark)
         .values(shred_watermark=watermark)
     )
-    keys = await into.scalar(select(func.count()).select_from(DATA_KEY))
-    brought = await entries.log_size(source) - start
-    return Restored(brought, ended, lost, int(keys or 0) - lost)
+    readable = await into.scalar(
+        select(func.count())
+        .select_from(DATA_KEY)
+        .outerjoin(TERMINAL, TERMINAL.c.register_index == DATA_KEY.c.register_index)
+        .where(TERMINAL.c.register_index.is_(None))
+    )
+    brought = await entries.log_size(into) - lost - start
+    return Restored(brought, ended, lost, int(readable or 0))
 
 
 async def _check_prefix(source: AsyncConnection, into: AsyncConnection, size: int) -> None:
@@ -202,7 +207,9 @@ async def _give_up(into: AsyncConnection) -> int:
         await into.scalars(
             select(RECORD.c.register_index)
             .join_from(RECORD, DATA_KEY)
-            .where(RECORD.c.ciphertext.is_(None))
+            .outerjoin(TERMINAL)
+            # What has ended is not lost, though it may have a key that is about to be shredded.
+            .where(RECORD.c.ciphertext.is_(None), TERMINAL.c.register_index.is_(None))
             .order_by(RECORD.c.register_index)
         )
     ).all()

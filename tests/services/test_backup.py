@@ -1,6 +1,7 @@
 """Backup, withdrawal, two rotations, restoring: the withdrawn is unreadable, the others are not."""
 
 import shutil
+import sqlite3
 import subprocess
 import urllib.parse
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import ConfigurationError, Conflict, KeyMissing
-from registry.services import operating
+from registry.services import operating, sequencing
 from registry.services.rotation import rotate
 from registry.services.running import running
 from registry.store.engine import SQLITE
@@ -112,6 +113,36 @@ async def test_after_two_rotations_a_restored_backup_holds_what_was_not_withdraw
         _, _, done = await again.protect(OWL)
         assert done.terminal_index is None
         await again.builder("after the restoring")
+
+
+async def test_a_companion_may_hold_records_that_have_ended_and_are_not_shredded_yet(
+    settings, clock, tmp_path, server_of, monkeypatch
+):
+    """It is written at any moment, also between the entry that ends a record and its shredding."""
+
+    async def later(_):
+        pass
+
+    companion = tmp_path / "companion.db"
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        before, early, _ = await harness.protect(CAT)
+        backups = Backups(settings, registry.store, tmp_path, server_of)
+        await backups.make()
+        since, late, _ = await harness.protect(DOG)  # in no backup of the database
+        with monkeypatch.context() as patch:
+            patch.setattr(sequencing, "shred_ended", later)
+            patch.setattr("registry.services.running.shred_ended", later)
+            await harness.withdraw(before, early.commitment)
+            await harness.withdraw(since, late.commitment)
+            await operating.back_up(settings, companion)
+    with sqlite3.connect(companion) as connection:
+        assert connection.execute("SELECT count(*) FROM data_key").fetchone() == (2,)
+    backups.restore()
+    restored = await operating.restore(settings, companion)
+    assert (restored.ended, restored.lost, restored.readable) == (2, 0, 0)
+    async with running(settings, clock) as registry:
+        assert await Harness(registry, clock).verdicts([CAT, DOG]) == [Verdict.CLEAR] * 2
 
 
 async def test_a_companion_of_another_history_is_refused(settings, clock, tmp_path, server_of):

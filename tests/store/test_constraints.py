@@ -64,6 +64,7 @@ RIGHT: Mapping[str, Mapping[str, Any]] = {
         "log_size": 0,
         "verdicts": b"\0\1\2",
     },
+    "excluded": {"screening_id": b"s" * 16, "block_number": 0, "digests": os.urandom(16)},
     "contest": {
         "screening_id": b"s" * 16,
         "block_number": 0,
