@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -353,6 +354,64 @@ def builder_revoke(name: Annotated[str, typer.Argument(help="As given to `add`."
     _start(verbose=False)
     _run(operating.revoke_builder(settings, SystemClock(), name))
     out.print(f"The token of {name} is revoked.", highlight=False, markup=False)
+
+
+@builder.command("hold")
+def builder_hold(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
+    """Answer nothing new to a builder until it is released; what it was told stays."""
+    settings = _settings()
+    _start(verbose=False)
+    _run(operating.hold_builder(settings, SystemClock(), name))
+    out.print(f"{name} is held.", highlight=False, markup=False)
+
+
+@builder.command("held")
+def builder_held(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Also those that were released.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List builders that are held, and for which record's budget.
+
+    Look at what the builder screens. Many different images that all come near one record are how
+    somebody rebuilds a fingerprint from answers; many copies of a popular image are not.
+    """
+    settings = _settings()
+    _start(verbose=False)
+    rows = _run(operating.list_holds(settings, released=every))
+    if as_json:
+        _print_json(
+            [
+                {
+                    "builder": row.builder,
+                    "registerIndex": row.register_index,
+                    "committed": row.committed,
+                    "heldAt": row.held_at,
+                    "releasedAt": row.released_at,
+                    "allowance": row.allowance,
+                }
+                for row in rows
+            ]
+        )
+        return
+    for row in rows:
+        since = datetime.fromtimestamp(row.held_at, UTC).isoformat(timespec="minutes")
+        what = (
+            "by the operator, or a block with too many matches"
+            if row.register_index is None
+            else f"record {row.register_index}; a release allows {row.allowance} candidates"
+        )
+        state = "" if row.released_at is None else " (released)"
+        out.print(f"{row.builder}: since {since}: {what}{state}", highlight=False, markup=False)
+
+
+@builder.command("release")
+def builder_release(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
+    """Let a held builder go on; the block it was held for is answered when it is sent again."""
+    settings = _settings()
+    _start(verbose=False)
+    count = _run(operating.release_builder(settings, SystemClock(), name))
+    out.print(f"{name}: {count} released.", highlight=False, markup=False)
 
 
 @keys.command("rotate", epilog="Example: consent-registry keys rotate --wait 120")

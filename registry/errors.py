@@ -20,7 +20,7 @@
     ├── AccessError            answered as a top-level error
     │   ├── Unauthenticated        no builder's token, or a wrong or revoked one
     │   ├── RateLimited            too many requests from one address
-    │   └── QuotaExceeded          the builder's items for now are used up
+    │   └── Held                   nothing new is answered to this builder for now
     ├── StoreError             the database; raised by `registry.store` only
     │   ├── StoreBusy              locked by another writer, or all connections in use: try again
     │   ├── StoreUnavailable       can not be reached, written or opened; disk full
@@ -41,7 +41,10 @@ a signature. Codes are stable: clients decide by them.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
+
+HELD_RETRY_SECONDS: Final = 3_600
+"""The same for a daily quota, a budget and an operator's hold, so as not to tell them apart."""
 
 
 class RegistryError(Exception):
@@ -188,10 +191,18 @@ class RateLimited(AccessError):
     code = "RATE_LIMITED"
 
 
-class QuotaExceeded(AccessError):
-    """The builder's items for now are used up."""
+class Held(AccessError):
+    """Nothing new is answered to this builder for now; which limit it was is never said."""
 
-    code = "QUOTA_EXCEEDED"
+    code = "HELD"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing new is answered to this builder for now: a quota is used up, or the "
+            "registry's operator looks first. Nothing is lost. Send the same again later, or ask "
+            "the operator.",
+            HELD_RETRY_SECONDS,
+        )
 
 
 class StoreError(RegistryError):

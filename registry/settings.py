@@ -93,6 +93,16 @@ class Settings(BaseSettings):
         default=10_000_000,
         description="Images a builder may screen per day unless its own quota says otherwise.",
     )
+    budget: Count = Field(
+        default=64,
+        description="Distinct candidates of one builder that may match one record before the "
+        "builder is held for review: faces, and sessions without a commitment.",
+    )
+    committed_budget: Count = Field(
+        default=1_024,
+        description="The same in sessions whose candidates were committed to beforehand; "
+        "spaces of works only.",
+    )
     proof_of_work_digits: Annotated[int, Field(ge=1, le=6)] = Field(
         default=3,
         description="Leading zero hex digits a registration's proof of work needs; each more "

@@ -18,7 +18,7 @@ from limits import RateLimitItem, RateLimitItemPerDay, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from registry.errors import QuotaExceeded, RateLimited
+from registry.errors import Held, RateLimited
 
 _IPV6_PREFIX = 64
 
@@ -63,12 +63,11 @@ class BuilderQuota:
         Blocks that are sent all at once are looked at together: none of them is counted yet.
 
         Raises:
-            QuotaExceeded: with the seconds until some of the quota is free again.
+            Held: the quota is used up.
         """
         item, who = self._item(items_per_day), str(builder_id)
         if not self._limiter.test(item, who, cost=self._reserved[builder_id] + count):
-            message = "This builder's quota of images for now is used up."
-            raise QuotaExceeded(message, _seconds_left(self._limiter, item, who))
+            raise Held
         self._reserved[builder_id] += count
         try:
             yield

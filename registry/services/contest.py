@@ -23,8 +23,16 @@ from consent_client.protocol.encoding import u64, unpack_bitmap
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
 from registry.services.blocks import ROW_DIGEST_BYTES, row_digest
+from registry.services.budget import (
+    Exceeded,
+    Positives,
+    check_not_held,
+    hold_builder,
+    positives,
+    spend,
+)
 from registry.services.builders import Builder
-from registry.services.contested import Judged, judge
+from registry.services.contested import Judged, judge, views_of
 from registry.services.following import State
 from registry.services.people import check_columns
 from registry.services.running import Registry
@@ -64,7 +72,8 @@ async def contest(
         InvalidInput: no such block, rows that it did not exclude, or fingerprints or crops that do
             not follow FORMATS.
         Conflict: other fingerprints than were screened, or a row that was contested before.
-        QuotaExceeded: the builder's images for now are used up; each crop counts as one.
+        Held: the builder's images for now are used up (each crop counts as one), or a record's
+            budget would be exceeded (a contested row counts as one more candidate).
         NotReady, Busy: nothing was committed; send the same contest again.
     """
     async with registry.store.read() as connection:
@@ -85,27 +94,67 @@ async def contest(
         return earlier
     if screening.closed_at is not None:
         raise ScreeningClosed(_CLOSED)
+    async with registry.store.read() as connection:
+        await check_not_held(connection, builder)
     images = contested.count * CROPS
     with registry.builder_quota.reserve(builder.id, builder.daily_items, images):
-        state = await registry.follower.answerable()
-        judged = await _judged(registry, state, screening, contested)
-        row = contests.ContestRow(
-            screening_id=screening.id,
-            block_number=block.number,
-            digest=digest,
-            rows=contested.rows,
-            verdicts=judged.verdicts.tobytes(),
-            log_size=state.log_size,
+        try:
+            answer, new = await _kept(registry, builder, screening, block, contested, digest)
+        except Exceeded as exceeded:
+            raise await hold_builder(registry.store, registry.clock, builder, exceeded) from None
+        if new:
+            registry.builder_quota.count(builder.id, builder.daily_items, images)
+    return answer
+
+
+async def _kept(
+    registry: Registry,
+    builder: Builder,
+    screening: screenings.ScreeningRow,
+    block: screenings.BlockRow,
+    contested: Contest,
+    digest: bytes,
+) -> tuple[ContestAnswer, bool]:
+    """Judges a contest and keeps the answer, unless the same contest was quicker.
+
+    Returns:
+        The answer, and whether it is a new one.
+
+    Raises:
+        Exceeded: a budget; nothing was committed.
+    """
+    state = await registry.follower.answerable()
+    judged = await _judged(registry, state, screening, contested)
+    found = await asyncio.to_thread(_shown, registry.block_secret, contested, judged)
+    row = contests.ContestRow(
+        screening_id=screening.id,
+        block_number=block.number,
+        digest=digest,
+        rows=contested.rows,
+        verdicts=judged.verdicts.tobytes(),
+        log_size=state.log_size,
+    )
+    rows = np.flatnonzero(unpack_bitmap(contested.rows, block.count)).astype(np.int64)
+    async with registry.store.write() as connection:
+        earlier = await _earlier(connection, block, digest, rows)
+        if earlier is not None:
+            return earlier, False
+        if (await own_screening(connection, builder, screening.id)).closed_at is not None:
+            raise ScreeningClosed(_CLOSED)
+        await spend(
+            connection, registry.settings, builder, found, committed=screening.root is not None
         )
-        async with registry.store.write() as connection:
-            earlier = await _earlier(connection, block, digest, rows)
-            if earlier is not None:
-                return earlier
-            if (await own_screening(connection, builder, screening_id)).closed_at is not None:
-                raise ScreeningClosed(_CLOSED)
-            await contests.insert(connection, row)
-        registry.builder_quota.count(builder.id, builder.daily_items, images)
-    return _answer(row)
+        await contests.insert(connection, row)
+    return _answer(row), True
+
+
+def _shown(secret: bytes, contested: Contest, judged: Judged) -> Positives:
+    """What the rows showed with their crops: candidates apart from the images as screened."""
+    views: dict[int, bytes] = {}
+    for space_id in judged.pairs:
+        for row, view in enumerate(views_of(contested, space_id)):
+            views[row] = views.get(row, b"") + view
+    return positives(secret, contested.columns, judged.pairs, views)
 
 
 def _rows(contested: Contest, block: screenings.BlockRow) -> npt.NDArray[np.int64]:

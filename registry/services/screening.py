@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
 from registry.services.blocks import Block, block_digest, row_digests
+from registry.services.budget import Exceeded, check_not_held, hold_builder, positives, spend
 from registry.services.builders import Builder
 from registry.services.matched import match_block
 from registry.services.people import check_columns
@@ -43,7 +44,7 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         UnknownScreening, ScreeningClosed: not a session of this builder, or over.
         InvalidInput: counts, lengths or fingerprints do not follow FORMATS.
         Conflict: this block number was answered for other content.
-        QuotaExceeded: the builder's images for now are used up.
+        Held: the builder's images for now are used up, or a record's budget would be exceeded.
         NotReady, Busy: nothing was committed; send the same block again.
     """
     async with registry.store.read() as connection:
@@ -55,8 +56,13 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         return _again(earlier, digest)
     if row.closed_at is not None:
         raise ScreeningClosed(_CLOSED)
+    async with registry.store.read() as connection:
+        await check_not_held(connection, builder)
     with registry.builder_quota.reserve(builder.id, builder.daily_items, block.count):
-        answer, new = await _answer(registry, builder, row, block, digest)
+        try:
+            answer, new = await _answer(registry, builder, row, block, digest)
+        except Exceeded as exceeded:
+            raise await hold_builder(registry.store, registry.clock, builder, exceeded) from None
         if new:
             registry.builder_quota.count(builder.id, builder.daily_items, block.count)
     return answer
@@ -73,6 +79,9 @@ async def _answer(
 
     Returns:
         The answer, and whether it is a new one.
+
+    Raises:
+        Exceeded: a budget; nothing was committed.
     """
     state = await registry.follower.answerable()
     matched = await match_block(registry.matching_threads, state, row, block)
@@ -88,6 +97,9 @@ async def _answer(
     excluded = await asyncio.to_thread(
         row_digests, registry.block_secret, row.id, block, matched.verdicts
     )
+    found = await asyncio.to_thread(
+        positives, registry.block_secret, block.columns, matched.pairs, {}
+    )
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, row.id)
         earlier = await screenings.block(connection, row.id, block.number)
@@ -98,6 +110,7 @@ async def _answer(
         if await screenings.answered(connection, row.id) + block.count > row.candidate_count:
             message = "This block holds more images than the screening announced."
             raise InvalidInput(message)
+        await spend(connection, registry.settings, builder, found, committed=row.root is not None)
         await screenings.insert_block(connection, answered)
         if excluded:
             await contests.insert_excluded(connection, row.id, block.number, excluded)

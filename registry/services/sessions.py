@@ -11,6 +11,7 @@ from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import InvalidInput, UnknownScreening
 from registry.matching.policies import policy_for
+from registry.services.budget import check_not_held
 from registry.services.builders import Builder
 from registry.services.names import plain
 from registry.services.people import check_opt_in
@@ -112,8 +113,11 @@ async def open_screening(
         The session, and the log size now.
 
     Raises:
+        Held: nothing new is answered to this builder for now.
         NotReady: the indexes are still being built.
     """
+    async with registry.store.read() as connection:
+        await check_not_held(connection, builder)
     state = await registry.follower.answerable()
     policy = policy_for(state.float_records, registry.settings.face_threshold)
     row = screenings.ScreeningRow(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry.store.tables import DATA_KEY, LOG_STATE, RECORD, TERMINAL, RecordStatus
+from registry.store.tables import DATA_KEY, LOG_STATE, POSITIVE, RECORD, TERMINAL, RecordStatus
 from registry.store.upserts import insert_if_absent
 
 # Values in one IN (…): well below SQLite's 32,766 and asyncpg's 32,767 parameters.
@@ -244,6 +244,8 @@ async def unshredded(connection: AsyncConnection, limit: int | None = None) -> l
 async def shred(connection: AsyncConnection, register_indices: Iterable[int]) -> None:
     """Removes data keys and ciphertexts of ended records and raises the shred watermark.
 
+    What was counted of candidates that matched them goes too.
+
     Repeating it changes nothing. On SQLite what is removed is overwritten, and gone from the files
     after `Store.checkpoint_wal`. On PostgreSQL it is dead until the next VACUUM.
 
@@ -266,6 +268,7 @@ async def shred(connection: AsyncConnection, register_indices: Iterable[int]) ->
             .where(RECORD.c.register_index.in_(portion), RECORD.c.ciphertext.is_not(None))
             .values(ciphertext=None)
         )
+        await connection.execute(delete(POSITIVE).where(POSITIVE.c.register_index.in_(portion)))
         await connection.execute(update(TERMINAL).where(ended).values(shredded=True))
         await connection.execute(
             update(LOG_STATE)

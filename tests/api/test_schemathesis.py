@@ -18,7 +18,7 @@ from registry.api.schema import SCHEMA
 EXAMPLES = 25
 
 # Answers to requests of the right shape. INTERNAL is never among them.
-CODES = {"BAD_REQUEST", "UNAUTHENTICATED", "RATE_LIMITED", "QUOTA_EXCEEDED", "UNAVAILABLE"}
+CODES = {"BAD_REQUEST", "UNAUTHENTICATED", "RATE_LIMITED", "HELD", "UNAVAILABLE"}
 
 bounded = settings(
     max_examples=EXAMPLES,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from consent_client.protocol.statements import Use
 from registry.api.context import Context
-from registry.errors import QuotaExceeded, RegistryFull
+from registry.errors import Held, RegistryFull
 from registry.services import screening, sessions
 from registry.services.blocks import Block
 from registry.services.days import sequence_day
@@ -187,7 +187,7 @@ async def test_blocks_at_once_do_not_slip_under_the_quota_together(harness):
         *(screening.screen(harness.registry, builder, row.id, block) for block in blocks),
         return_exceptions=True,
     )
-    refused = [answer for answer in answers if isinstance(answer, QuotaExceeded)]
+    refused = [answer for answer in answers if isinstance(answer, Held)]
     closing = await sessions.close_screening(harness.registry, builder, row.id)
     assert closing.answered == 4
     assert len(refused) == 8

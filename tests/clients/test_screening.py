@@ -376,7 +376,7 @@ def test_a_quota_that_is_used_up_is_incomplete_and_said(server: Server, tmp_path
         pytest.raises(RegistryProblem) as caught,
     ):
         screen_source(builder, open_source(str(source)), ORDER, out)
-    assert caught.value.problem_code == "QUOTA_EXCEEDED"
+    assert caught.value.problem_code == "HELD"
     assert caught.value.retry_after > 0
     assert (out / ".consent-screen" / "plan.json").exists()
 

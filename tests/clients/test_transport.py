@@ -142,7 +142,7 @@ def test_tries_are_counted() -> None:
 
 
 def test_throttling_is_waited_for_only_so_long() -> None:
-    with answering(top_level("QUOTA_EXCEEDED", retryAfterSeconds=1_000)) as (url, seen):
+    with answering(top_level("HELD", retryAfterSeconds=1_000)) as (url, seen):
         with pytest.raises(RegistryProblem) as caught:
             ask(url)
         assert caught.value.retry_after == 1_000

@@ -15,6 +15,7 @@ from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import (
     Conflict,
+    Held,
     InvalidInput,
     ScreeningClosed,
     UnknownScreening,
@@ -23,9 +24,12 @@ from registry.services import screening, sessions
 from registry.services.blocks import Block
 from registry.services.contest import contest
 from registry.services.contested import views_of
+from registry.services.days import sequence_day
+from registry.services.running import running
 from registry.services.sessions import Opening
 from registry.store import contests
 from tests.support.people import CONSENT, Picture, columns
+from tests.support.registering import Harness
 
 CAT, DOG, OWL = Picture(1), Picture(2), Picture(3)
 SPACES = ("pdq-1", "sha256", "sscd-1")
@@ -367,3 +371,21 @@ def test_what_a_row_showed_is_its_fingerprint_and_its_crops():
         CAT.sscd + b"".join(crops[0]),
         DOG.sscd + b"".join(crops[1]),
     ]
+
+
+async def test_a_contest_is_one_more_candidate_of_the_records_budget(settings, clock):
+    async with running(settings.model_copy(update={"budget": 3}), clock) as registry:
+        await sequence_day(registry.store, registry.follower, clock)
+        harness = Harness(registry, clock)
+        await harness.protect(CAT)
+        session = await Session.opened(harness)
+        pictures = [Alike(11, CAT, 0.6), Alike(12, CAT, 0.6)]
+        assert await session.ask(0, pictures) == [Verdict.EXCLUDE] * 2  # two of three
+        first = contest_of(0, pictures, [0], [crops_of(CAT)])
+        assert await session.contest(first) == [Verdict.CLEAR]
+        with pytest.raises(Held):
+            await session.contest(contest_of(0, pictures, [1], [crops_of(CAT, 0.9)]))
+        async with registry.store.read() as connection:
+            assert len(await contests.of_block(connection, session.row.id, 0)) == 1
+        # What was answered is answered again, and costs nothing.
+        assert await session.contest(first) == [Verdict.CLEAR]

@@ -13,7 +13,7 @@ from registry.errors import (
     Conflict,
     InvalidInput,
     NotReady,
-    QuotaExceeded,
+    Held,
     ScreeningClosed,
     UnknownScreening,
 )
@@ -167,7 +167,7 @@ async def test_the_quota_counts_images_and_a_block_sent_again_is_free(harness):
     session = await opened(harness, builder, count=100)
     await ask(harness, builder, session, 0, [CAT, DOG, OWL])
     await ask(harness, builder, session, 0, [CAT, DOG, OWL])
-    with pytest.raises(QuotaExceeded) as caught:
+    with pytest.raises(Held) as caught:
         await ask(harness, builder, session, 1, [CAT, DOG, OWL])
     assert caught.value.retry_after >= 1
     await ask(harness, builder, session, 1, [CAT, DOG])
@@ -176,7 +176,7 @@ async def test_the_quota_counts_images_and_a_block_sent_again_is_free(harness):
 def test_quotas_of_builders_are_apart():
     quota = BuilderQuota(10)
     quota.count(1, None, 10)
-    with pytest.raises(QuotaExceeded), quota.reserve(1, None, 1):
+    with pytest.raises(Held), quota.reserve(1, None, 1):
         pass
     with quota.reserve(2, None, 10):
         pass
@@ -184,7 +184,7 @@ def test_quotas_of_builders_are_apart():
 
 def test_what_is_reserved_is_no_longer_free_until_it_is_let_go():
     quota = BuilderQuota(10)
-    with quota.reserve(1, None, 10), pytest.raises(QuotaExceeded), quota.reserve(1, None, 1):
+    with quota.reserve(1, None, 10), pytest.raises(Held), quota.reserve(1, None, 1):
         pass
     with quota.reserve(1, None, 10):
         pass

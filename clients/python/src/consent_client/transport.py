@@ -5,7 +5,7 @@ how long, is said by `Patience`:
 
 - *faults*: no connection, no answer in time, a 5xx or 429, or a Problem that names a time to wait:
   some tries, with jitter between them;
-- *throttling* (`RATE_LIMITED`, `QUOTA_EXCEEDED`): as long as the registry says, up to a total.
+- *throttling* (`RATE_LIMITED`, `HELD`): as long as the registry says, up to a total.
 
 Anything else, `CONFLICT` for instance, is raised at once. Repeating is safe: the same registration,
 withdrawal or block gets the same answer.
@@ -39,7 +39,7 @@ LONGEST_WAIT_SECONDS: Final = 30.0
 JITTER_SECONDS: Final = 1.0
 """Clients that were turned away together do not come back together."""
 
-_THROTTLED: Final = frozenset({"RATE_LIMITED", "QUOTA_EXCEEDED"})
+_THROTTLED: Final = frozenset({"RATE_LIMITED", "HELD"})
 _OK = 200
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500

@@ -1,0 +1,176 @@
+"""What builders' candidates matched, counted per record; and builders who are held.
+
+A candidate is a keyed digest: nobody without the key, which lies in the vault, can test guesses.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry.store.engine import SQLITE
+from registry.store.tables import BUILDER, HOLD, POSITIVE
+
+_IN_LIMIT = 500
+"""Values in one statement; SQLite takes 32,766 variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A hold: nothing new is answered to this builder until its operator has released it.
+
+    Attributes:
+        builder: its name.
+        register_index: the record whose budget would have been exceeded; None: all of them
+            together, or the operator's own decision.
+        committed: whether in committed sessions.
+        held_at, released_at: Unix seconds.
+        allowance: candidates that may match that record once this was released; None: no change.
+    """
+
+    builder: str
+    register_index: int | None
+    committed: bool
+    held_at: int
+    released_at: int | None
+    allowance: int | None
+
+
+async def count(
+    connection: AsyncConnection,
+    builder_id: int,
+    positives: Iterable[tuple[int, bool, bytes]],
+) -> None:
+    """Counts candidates; those that are counted already are not counted again.
+
+    Args:
+        connection: within the transaction that answers.
+        builder_id: who asks.
+        positives: register index, whether in a committed session, digest of the candidate.
+    """
+    make = sqlite.insert if connection.dialect.name == SQLITE else postgresql.insert
+    statement = make(POSITIVE).on_conflict_do_nothing(
+        index_elements=list(POSITIVE.primary_key.columns)
+    )
+    for portion in batched(positives, _IN_LIMIT):
+        await connection.execute(
+            statement,
+            [
+                {
+                    "builder_id": builder_id,
+                    "register_index": register_index,
+                    "committed": committed,
+                    "candidate": candidate,
+                }
+                for register_index, committed, candidate in portion
+            ],
+        )
+
+
+async def counted(
+    connection: AsyncConnection, builder_id: int, committed: bool, registers: Sequence[int]
+) -> dict[int, int]:
+    """Register index → how many distinct candidates of this builder matched, for those that any."""
+    found: dict[int, int] = {}
+    for portion in batched(registers, _IN_LIMIT):
+        rows = await connection.execute(
+            select(POSITIVE.c.register_index, func.count())
+            .where(
+                POSITIVE.c.builder_id == builder_id,
+                POSITIVE.c.committed == committed,
+                POSITIVE.c.register_index.in_(portion),
+            )
+            .group_by(POSITIVE.c.register_index)
+        )
+        found.update((register_index, number) for register_index, number in rows)
+    return found
+
+
+async def allowances(
+    connection: AsyncConnection, builder_id: int, committed: bool
+) -> Mapping[int, int]:
+    """Register index → candidates that an operator's release has allowed this builder."""
+    rows = await connection.execute(
+        select(HOLD.c.register_index, func.max(HOLD.c.allowance).label("allowance"))
+        .where(
+            HOLD.c.builder_id == builder_id,
+            HOLD.c.committed == committed,
+            HOLD.c.released_at.is_not(None),
+            HOLD.c.register_index.is_not(None),
+            HOLD.c.allowance.is_not(None),
+        )
+        .group_by(HOLD.c.register_index)
+    )
+    return {row.register_index: row.allowance for row in rows}
+
+
+async def forget(connection: AsyncConnection, registers: Sequence[int]) -> None:
+    """Removes what was counted for records that have ended."""
+    await connection.execute(delete(POSITIVE).where(POSITIVE.c.register_index.in_(registers)))
+
+
+async def is_held(connection: AsyncConnection, builder_id: int) -> bool:
+    """Whether a hold of this builder waits for the operator."""
+    held = await connection.scalar(
+        select(HOLD.c.id)
+        .where(HOLD.c.builder_id == builder_id, HOLD.c.released_at.is_(None))
+        .limit(1)
+    )
+    return held is not None
+
+
+async def hold(
+    connection: AsyncConnection,
+    builder_id: int,
+    at: int,
+    needs: Sequence[tuple[int | None, bool, int | None]],
+) -> None:
+    """Holds a builder.
+
+    Args:
+        connection: of a writing transaction.
+        builder_id: whom.
+        at: Unix seconds.
+        needs: register index, whether in committed sessions, and the allowance of its release.
+    """
+    await connection.execute(
+        insert(HOLD),
+        [
+            {
+                "builder_id": builder_id,
+                "register_index": register_index,
+                "committed": committed,
+                "held_at": at,
+                "allowance": allowance,
+            }
+            for register_index, committed, allowance in needs
+        ],
+    )
+
+
+async def release(connection: AsyncConnection, builder_id: int, at: int) -> int:
+    """Releases all holds of a builder; returns how many there were."""
+    released = await connection.execute(
+        update(HOLD)
+        .where(HOLD.c.builder_id == builder_id, HOLD.c.released_at.is_(None))
+        .values(released_at=at)
+    )
+    return released.rowcount
+
+
+async def holds(connection: AsyncConnection, *, released: bool) -> list[HoldRow]:
+    """Holds in the order they were made; only those that wait, or also the released ones."""
+    query = select(
+        BUILDER.c.name,
+        HOLD.c.register_index,
+        HOLD.c.committed,
+        HOLD.c.held_at,
+        HOLD.c.released_at,
+        HOLD.c.allowance,
+    ).join_from(HOLD, BUILDER)
+    if not released:
+        query = query.where(HOLD.c.released_at.is_(None))
+    return [HoldRow(*row) for row in await connection.execute(query.order_by(HOLD.c.id))]
