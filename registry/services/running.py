@@ -26,7 +26,7 @@ from registry.services.founding import found
 from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
-from registry.services.shredding import shred_ended
+from registry.services.shredding import Shredder
 from registry.settings import Settings
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
@@ -35,7 +35,7 @@ from registry.vault.keyring import Keyring
 
 log = structlog.get_logger(__name__)
 
-# How often the calendar, the sealing keys and what is left to shred are looked at.
+# How often the calendar and the sealing keys are looked at.
 CHORE_SECONDS = 5.0
 
 PROCESS_ID_BYTES = 8
@@ -108,7 +108,8 @@ async def running(
             secrets.token_hex(PROCESS_ID_BYTES),
             settings.follow_seconds,
         )
-        sequencer = Sequencer(store, keyring, follower, settings.queue_size)
+        shredder = Shredder(store)
+        sequencer = Sequencer(store, keyring, follower, shredder, settings.queue_size)
         threads = stack.enter_context(
             ThreadPoolExecutor(
                 settings.matching_threads or os.cpu_count(),
@@ -138,6 +139,7 @@ async def running(
             for name, work in (
                 ("following", follower.run()),
                 ("sequencing", sequencer.run()),
+                ("shredding", shredder.run()),
                 ("chores", _chores(registry)),
             )
         ]
@@ -159,7 +161,6 @@ async def _chores(registry: Registry) -> None:
             "calendar", lambda: sequence_day(registry.store, registry.follower, registry.clock)
         )
         await _chore("sealing keys", registry.sealing.refresh)
-        await _chore("shredding", lambda: shred_ended(registry.store))
         await _chore("compaction", registry.follower.compact)
         await _chore("gone processes", lambda: forget_gone(registry.store, registry.clock))
         await asyncio.sleep(CHORE_SECONDS)

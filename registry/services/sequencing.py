@@ -20,7 +20,7 @@ from consent_client.protocol.log import Register, Withdraw
 from registry.errors import Busy, Conflict, NotYours, RegistryError, StoreBusy
 from registry.services.challenges import NOT_YOURS
 from registry.services.following import Follower
-from registry.services.shredding import shred_ended
+from registry.services.shredding import Shredder
 from registry.store import entries, epochs, records
 from registry.store.engine import Store
 from registry.store.tables import RecordStatus
@@ -110,13 +110,22 @@ class Sequencer:
         store: where to.
         keyring: wraps data keys under the newest epoch, checked under the writers' lock.
         follower: is told when there is something new.
+        shredder: is told when something has ended.
         queue_size: changes that may wait; more are refused with `Busy`.
     """
 
-    def __init__(self, store: Store, keyring: Keyring, follower: Follower, queue_size: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        follower: Follower,
+        shredder: Shredder,
+        queue_size: int,
+    ) -> None:
         self._store = store
         self._keyring = keyring
         self._follower = follower
+        self._shredder = shredder
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue(queue_size)
         self._writing = 0
 
@@ -196,16 +205,7 @@ class Sequencer:
                 pending.answer.set_exception(outcome)
         self._follower.wake()
         if any(isinstance(pending.change, Withdrawing) for pending in batch):
-            await self._shred()
-
-    async def _shred(self) -> None:
-        try:
-            await shred_ended(self._store)
-        except RegistryError as error:
-            # Nothing is lost: what has ended stays marked, and the next round shreds it.
-            log.warning("shredding postponed", code=error.code)
-        except Exception:  # whatever it was, registrations go on
-            log.exception("shredding failed")
+            self._shredder.wake()
 
     async def _commit(self, changes: Sequence[Change]) -> list[Outcome]:
         async with self._store.write() as connection:

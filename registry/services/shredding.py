@@ -6,18 +6,93 @@ which the record still was active. Old backups go dark when the epoch's key is d
 (`services.rotation`).
 """
 
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+
+from registry.errors import RegistryError
 from registry.store import records
 from registry.store.engine import Store
+
+log = structlog.get_logger(__name__)
 
 # One transaction each, so that registrations have the writers' lock in between.
 PORTION = 500
 
+# How often it is looked for what has ended, whichever process ended it.
+PAUSE_SECONDS: Final = 5.0
+
+# A reader that is in the way, a backup for instance, may stay for long; each attempt to empty the
+# write-ahead log holds writers up for a tenth of a second.
+LONGEST_PAUSE_SECONDS: Final = 60.0
+
+
+class Shredder:
+    """Shreds what has ended soon after it has, beside everything else.
+
+    Args:
+        store: where from.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ended = asyncio.Event()
+        self._pause = PAUSE_SECONDS
+        self._not_before = 0.0
+
+    def wake(self) -> None:
+        """Says that something has ended."""
+        self._ended.set()
+
+    async def run(self) -> None:
+        """Shreds until cancelled; what fails is logged and tried again.
+
+        Nothing is lost by a failure: what has ended stays marked until it is shredded.
+        """
+        while True:
+            try:
+                await shred_rows(self._store)
+                await self._empty_wal()
+            except RegistryError as error:
+                log.warning("shredding postponed", code=error.code)
+            except Exception:  # whatever it was, registrations go on
+                log.exception("shredding failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), PAUSE_SECONDS)
+            self._ended.clear()
+
+    async def _empty_wal(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._not_before:
+            return
+        if await self._store.checkpoint_wal():
+            self._pause = PAUSE_SECONDS
+        else:
+            self._not_before = now + self._pause
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+
 
 async def shred_ended(store: Store) -> int:
+    """Shreds every record that has ended, and tries to empty SQLite's write-ahead log.
+
+    Returns:
+        How many were shredded.
+
+    Raises:
+        StoreError: the database can not be reached; no record is half shredded.
+    """
+    shredded = await shred_rows(store)
+    await store.checkpoint_wal()
+    return shredded
+
+
+async def shred_rows(store: Store) -> int:
     """Shreds every record that has ended and was not shredded yet; safe to repeat at any time.
 
     SQLite keeps deleted pages in its write-ahead log until that is emptied, which a long reader can
-    prevent; so it is tried each time, whether there was something to shred or not.
+    prevent; so `Shredder` tries it each time, whether there was something to shred or not.
 
     Returns:
         How many were shredded.
@@ -28,7 +103,6 @@ async def shred_ended(store: Store) -> int:
     shredded = 0
     while ended := await _portion(store):
         shredded += ended
-    await store.checkpoint_wal()
     return shredded
 
 

@@ -59,6 +59,8 @@ _PRAGMAS: Mapping[str, str | int] = {
     "temp_store": "MEMORY",
 }
 _READER_PRAGMAS = {**_PRAGMAS, "query_only": "ON"}
+# SQLite holds the writers' lock while it waits for readers to leave the write-ahead log.
+_CHECKPOINT_PRAGMAS = {"busy_timeout": 100}
 # Rebuilding a table drops the old one, which with foreign keys on would delete what refers to it.
 _MIGRATION_PRAGMAS = {
     **_PRAGMAS,
@@ -78,8 +80,15 @@ class Store:
         dialect: "sqlite" or "postgresql".
     """
 
-    def __init__(self, dialect: str, readers: AsyncEngine, writers: AsyncEngine) -> None:
+    def __init__(
+        self,
+        dialect: str,
+        readers: AsyncEngine,
+        writers: AsyncEngine,
+        checkpointers: AsyncEngine | None = None,
+    ) -> None:
         self.dialect = dialect
+        self._checkpointers = checkpointers
         self._readers = readers
         self._writers = writers
 
@@ -109,18 +118,18 @@ class Store:
     async def checkpoint_wal(self) -> bool:
         """Empties SQLite's write-ahead log, which keeps deleted pages until then.
 
-        Waits for the readers that still need it, up to the lock's patience. On PostgreSQL there is
-        nothing to do.
+        Waits a moment for the readers that still need it; all writers, of other processes too, wait
+        with it. On PostgreSQL there is nothing to do.
 
         Returns:
-            Whether the log is empty now; where not, a long reader was in the way: do it again.
+            Whether the log is empty now; where not, a reader or writer was in the way: do it again.
 
         Raises:
             StoreError: the database can not be reached.
         """
-        if self.dialect != SQLITE:
+        if self._checkpointers is None:
             return True
-        async with _connected(self._writers) as connection:
+        async with _connected(self._checkpointers) as connection:
             # Not within a transaction, which is what SQLAlchemy would begin.
             raw = await connection.get_raw_connection()
             cursor = await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
@@ -131,6 +140,8 @@ class Store:
     async def dispose(self) -> None:
         """Closes every connection."""
         await self._readers.dispose()
+        if self._checkpointers is not None:
+            await self._checkpointers.dispose()
         await self._writers.dispose()
 
 
@@ -152,6 +163,7 @@ def open_store(url: str) -> Store:
             dialect,
             _sqlite_engine(parsed, "BEGIN", _READER_PRAGMAS, READERS),
             _sqlite_engine(parsed, "BEGIN IMMEDIATE", _PRAGMAS, 1),
+            _sqlite_engine(parsed, "BEGIN", {**_PRAGMAS, **_CHECKPOINT_PRAGMAS}, 1),
         )
     return Store(
         dialect, _postgresql_readers(parsed), _postgresql_writers(parsed, LOCK_PATIENCE_SECONDS)

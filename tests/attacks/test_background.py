@@ -75,7 +75,7 @@ async def test_registrations_go_on_when_shredding_fails(harness, monkeypatch):
     async def broken(_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("registry.services.sequencing.shred_ended", broken)
+    monkeypatch.setattr("registry.services.shredding.shred_rows", broken)
     await harness.withdraw(owner, request.commitment)
     _, _, answer = await harness.protect(Picture(3))
     assert answer.register_index

@@ -10,7 +10,7 @@ import pytest
 
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import ConfigurationError, Conflict, KeyMissing
-from registry.services import operating, sequencing
+from registry.services import operating, shredding
 from registry.services.rotation import rotate
 from registry.services.running import running
 from registry.store.engine import SQLITE
@@ -131,8 +131,7 @@ async def test_a_companion_may_hold_records_that_have_ended_and_are_not_shredded
         await backups.make()
         since, late, _ = await harness.protect(DOG)  # in no backup of the database
         with monkeypatch.context() as patch:
-            patch.setattr(sequencing, "shred_ended", later)
-            patch.setattr("registry.services.running.shred_ended", later)
+            patch.setattr(shredding, "shred_rows", later)
             await harness.withdraw(before, early.commitment)
             await harness.withdraw(since, late.commitment)
             await operating.back_up(settings, companion)

@@ -1,6 +1,7 @@
 """Withdrawal, erasure, expiry: they take effect, and what has ended becomes unreadable."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -13,7 +14,8 @@ from registry.services.erasure import erase
 from registry.services.own_record import ReadRequest, read_own_record
 from registry.services.shredding import shred_ended
 from registry.services.withdrawal import WithdrawalRequest, withdraw
-from registry.store import records
+from registry.store import entries, records
+from registry.store.engine import LOCK_PATIENCE_SECONDS
 from registry.store.tables import RecordStatus
 from tests.support.people import CONSENT, Picture, until, withdrawal_signature
 
@@ -177,3 +179,23 @@ async def test_a_refusal_wins_over_a_consent_until_it_is_withdrawn(harness):
     await harness.withdraw(owner, request.commitment)
     assert await harness.verdicts([CAT]) == [Verdict.PERMIT]
     assert Stance.ALLOWED in CONSENT.stances
+
+
+async def test_a_long_reader_holds_up_neither_registrations_nor_what_ends(harness, tmp_path):
+    """A backup is such a reader: while it reads, SQLite can not empty its write-ahead log."""
+    owner, request, _ = await harness.protect(CAT)
+    store = harness.registry.store
+    async with store.read() as reader:
+        await entries.log_size(reader)
+        started = time.monotonic()
+        await harness.withdraw(owner, request.commitment)
+        await harness.protect(DOG)
+        assert time.monotonic() - started < LOCK_PATIENCE_SECONDS / 2
+        async with asyncio.timeout(LOCK_PATIENCE_SECONDS):
+            while await unshredded(store):
+                await asyncio.sleep(0.01)
+
+
+async def unshredded(store):
+    async with store.read() as connection:
+        return await records.unshredded(connection)

@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 import threading
+import time
 import traceback
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -434,9 +435,8 @@ async def test_checkpointing_empties_the_wal(sqlite_url: str, path: Path) -> Non
 
 
 async def test_a_reader_in_the_way_of_a_checkpoint_is_told(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str,
 ) -> None:
-    monkeypatch.setitem(engine._PRAGMAS, "busy_timeout", 100)
     store = open_store(sqlite_url)
     await append(store)
     async with store.read() as connection:
@@ -445,6 +445,28 @@ async def test_a_reader_in_the_way_of_a_checkpoint_is_told(
         assert not await store.checkpoint_wal()
     assert await store.checkpoint_wal()
     await store.dispose()
+
+
+async def test_a_checkpoint_that_waits_for_a_reader_hardly_holds_writers_up(
+    sqlite_url: str,
+) -> None:
+    """Of this process and of another, which is what the second store stands for."""
+    store, other = open_store(sqlite_url), open_store(sqlite_url)
+    await append(store)
+    async with store.read() as connection:
+        await entries.log_size(connection)
+        await append(store)
+        for writer in (store, other):
+            await append(writer)  # connected
+            started = time.monotonic()
+            checkpoint = asyncio.create_task(store.checkpoint_wal())
+            await asyncio.sleep(0.03)
+            await append(writer)
+            assert time.monotonic() - started < engine.LOCK_PATIENCE_SECONDS / 2
+            assert not await checkpoint
+    assert await store.checkpoint_wal()
+    await store.dispose()
+    await other.dispose()
 
 
 async def test_postgresql_needs_no_checkpoint(postgresql_url: str) -> None:
