@@ -36,6 +36,9 @@ _near_second = near_groups(LENGTHS[1], WORDS)
 _near_whole = near_groups(LENGTHS[2], WORDS)
 _near_in_all = near_in_all(LENGTHS)
 
+_FEW: Final = 16
+"""Queries below which hardly any row's bytes are in a cache already: they are fetched together."""
+
 _SAMPLED: Final = 32
 """Queries that are counted with to find the length that is compared first."""
 
@@ -211,6 +214,9 @@ def search(  # noqa: C901, PLR0915 (one loop, whose parts share what lies in reg
             for _ in range(fetched):
                 fetch(ahead)
                 ahead += _LINE
+            if stop - start < _FEW:
+                for k in range(near * steps):
+                    fetch(numbers + candidates[k // steps] * padded + k % steps * STEP)
             own_numbers = sought.numbers.ctypes.data + query * padded
             scale, error = sought.scales[query], sought.errors[query]
             offset = sought.offsets[query]
