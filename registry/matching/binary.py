@@ -10,12 +10,14 @@ from typing import Final
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from consent_client.search.binary import BinaryIndex
 from consent_client.search.scan import scan_portions
 from consent_client.search.words import WORD_BYTES
 from registry.matching.flat import FlatWriter
 from registry.matching.kernels import Near, Nearest, Queries, Table, Vectors, in_rows
+from registry.matching.policies import BORDER_BITS, Thresholds
 from registry.matching.ranges import search_tiles
 
 JOINED: Final = 256
@@ -24,7 +26,7 @@ JOINED: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class BinaryKernel:
-    """Finds what differs in at most `radius` bits.
+    """Finds what differs in at most `radius` bits, and a little more.
 
     Attributes:
         width: bytes of a fingerprint.
@@ -61,18 +63,38 @@ class BinaryKernel:
         """See `Kernel.writer`."""
         return FlatWriter(rows, self._fresh, self._settled)
 
+    def grade(
+        self,
+        near: Near,
+        queries: Queries,
+        rows: Vectors,
+        nearest: Nearest,  # noqa: ARG002 (has none)
+        thresholds: Thresholds | None,  # noqa: ARG002 (one radius is for all)
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """See `Kernel.grade`."""
+        query_numbers, row_numbers, _ = near
+        codes, sought = rows.view(np.uint8), queries.vectors.view(np.uint8)
+        differing = np.bitwise_count(codes[row_numbers] ^ sought[query_numbers])
+        distances = differing.sum(axis=1, dtype=np.int64)
+        return distances <= self.radius, distances > self.radius - BORDER_BITS
+
+    @property
+    def _reach(self) -> int:
+        """Greatest distance that is found."""
+        return self.radius + BORDER_BITS
+
     @property
     def _in_words(self) -> bool:
         """Whether `consent_client.search` takes such fingerprints; FAISS takes all."""
         return self.width % WORD_BYTES == 0
 
     def _fresh(self, rows: Vectors) -> Table:
-        return (ScannedTable if self._in_words else ComparedTable)(rows, self.radius)
+        return (ScannedTable if self._in_words else ComparedTable)(rows, self._reach)
 
     def _settled(self, rows: Vectors) -> Table:
         if not self._in_words:
-            return ComparedTable(rows, self.radius)
-        return IndexedTable(BinaryIndex.build(rows.view(np.uint8), self.radius))
+            return ComparedTable(rows, self._reach)
+        return IndexedTable(BinaryIndex.build(rows.view(np.uint8), self._reach))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from registry.matching.flat import FlatWriter
 from registry.matching.kernels import Near, Nearest, Queries, Vectors, in_rows
+from registry.matching.policies import Thresholds
 
 _BLOCK_BYTES: Final = 64  # of SHA-256: a key that long is used as it is
 _INNER_PAD: Final = 0x36
@@ -67,6 +68,18 @@ class ExactKernel:
     def writer(self, rows: Vectors, nearest: Nearest) -> FlatWriter:  # noqa: ARG002 (has none)
         """See `Kernel.writer`."""
         return FlatWriter(rows, ExactTable, ExactTable)
+
+    def grade(
+        self,
+        near: Near,
+        queries: Queries,  # noqa: ARG002 (what is found is equal)
+        rows: Vectors,  # noqa: ARG002
+        nearest: Nearest,  # noqa: ARG002
+        thresholds: Thresholds | None,  # noqa: ARG002
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """See `Kernel.grade`; equality has no border."""
+        found = len(near[0])
+        return np.ones(found, np.bool_), np.zeros(found, np.bool_)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,11 @@ class FlatWriter:
     open_table: Callable[[Vectors], Table]
     closed_table: Callable[[Vectors], Table]
 
+    @property
+    def behind(self) -> bool:
+        """See `Writer.behind`."""
+        return False
+
     def take(self, table: Table, rows: NDArray[np.int64]) -> None:
         """See `Writer.take`."""
 

@@ -16,7 +16,7 @@ from consent_client.search.cascade import Cascade, CascadeWriter, inner_products
 from consent_client.search.choice import Structure, structure_for
 from consent_client.search.signs import NORM_TOLERANCE
 from registry.matching.kernels import Near, Nearest, Queries, Table, Vectors, in_rows
-from registry.matching.policies import Thresholds
+from registry.matching.policies import BORDER, Thresholds
 from registry.matching.ranges import search_tiles
 
 _BLAS_FROM: Final = 4 * 512
@@ -30,6 +30,9 @@ _ROUNDING: Final = 1e-4
 """How far below the threshold FAISS looks, which adds up in other orders; what it finds is then
 multiplied again. 768 products of float32 are off by 5·10⁻⁵ at the most."""
 
+_AT_ONCE: Final = 512
+"""New rows up to which they are taken into the cascade as they come: some 4 ms."""
+
 _CHOSEN_AGAIN: Final = 2
 """Growth after which it is measured anew which structure suits a segment's rows."""
 
@@ -40,7 +43,7 @@ faiss.cvar.distance_compute_blas_threshold = min(
 
 @dataclass(frozen=True, slots=True)
 class FloatKernel:
-    """Finds what has an inner product of at least its row's threshold, as float32 adds it up.
+    """Finds what has an inner product of at least its row's threshold, or a little less.
 
     Attributes:
         width: dimension.
@@ -78,15 +81,33 @@ class FloatKernel:
 
     def table(self, rows: Vectors, nearest: Nearest) -> Table:
         """See `Kernel.table`."""
-        return self.writer(rows, nearest).table(len(rows))
+        return self.writer(rows, nearest).closed(len(rows))
 
     def writer(self, rows: Vectors, nearest: Nearest) -> "FloatWriter":
         """See `Kernel.writer`."""
-        return FloatWriter(rows.astype(np.float32, copy=False), nearest[:, 0], self.thresholds)
+        found_from = self.thresholds.lowered(BORDER)
+        return FloatWriter(rows.astype(np.float32, copy=False), nearest[:, 0], found_from)
+
+    def grade(
+        self,
+        near: Near,
+        queries: Queries,  # noqa: ARG002 (the table has told how alike they are)
+        rows: Vectors,  # noqa: ARG002
+        nearest: Nearest,
+        thresholds: Thresholds | None,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """See `Kernel.grade`."""
+        _, row_numbers, scores = near
+        assert scores is not None  # noqa: S101 (tables of this kernel tell them)
+        at = (thresholds or self.thresholds).of(nearest[row_numbers, 0])
+        return scores >= at, np.abs(scores - at) <= np.float32(BORDER)
 
 
 class FloatWriter:
     """See `Writer`.
+
+    A few new rows are taken into a cascade at once. Many, as when a log is replayed, wait for
+    `closed`, which compaction calls beside everything else; FAISS searches them until then.
 
     Args:
         rows: with room for more.
@@ -107,27 +128,43 @@ class FloatWriter:
         self._cascade = self._writer.extend(np.empty(0, np.float32))
         self._structure = Structure.FLAT
         self._chosen_at = 0
+        self._copied = 0
+        self._filled = 0
+
+    @property
+    def behind(self) -> bool:
+        """See `Writer.behind`."""
+        return self._cascade.count < self._filled
 
     def take(self, table: Table, rows: NDArray[np.int64]) -> None:
         """See `Writer.take`."""
         if not isinstance(table, FloatTable):
             raise TypeError("not a table of this kernel")
-        self._cascade = self._writer.take(table.cascade, rows)
+        if self._cascade.count == self._copied and table.settled:
+            self._cascade = self._writer.take(table.cascade, rows)
+        self._copied += len(rows)
 
     def table(self, filled: int) -> "FloatTable":
         """See `Writer.table`."""
+        if filled - self._cascade.count > _AT_ONCE:
+            self._filled = filled
+            return self._table(Structure.FLAT)
+        return self.closed(filled)
+
+    def closed(self, filled: int) -> "FloatTable":
+        """See `Writer.closed`."""
+        self._filled = filled
         new = self._nearest[self._cascade.count : filled]
         self._cascade = self._writer.extend(self._thresholds.of(new))
         if filled >= _CHOSEN_AGAIN * self._chosen_at:
             self._structure = structure_for(self._cascade)
             self._chosen_at = filled
-        rows = self._rows[:filled]
-        rows.flags.writeable = False
-        return FloatTable(rows, self._cascade, self._structure, self._thresholds.least)
+        return self._table(self._structure)
 
-    def closed(self, filled: int) -> "FloatTable":
-        """See `Writer.closed`."""
-        return self.table(filled)
+    def _table(self, structure: Structure) -> "FloatTable":
+        rows, nearest = self._rows[: self._filled], self._nearest[: self._filled]
+        rows.flags.writeable = False
+        return FloatTable(rows, nearest, self._thresholds, self._cascade, structure)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,20 +173,22 @@ class FloatTable:
 
     Attributes:
         rows: float32[n, dimension].
-        cascade: of them.
+        nearest: float32[n].
+        thresholds: of rows by their `nearest`.
+        cascade: of the first of them; where it searches, of all.
         structure: which searches them.
-        least: no row's threshold is below.
     """
 
     rows: NDArray[np.float32] = field(repr=False)
+    nearest: NDArray[np.float32] = field(repr=False)
+    thresholds: Thresholds
     cascade: Cascade = field(repr=False)
     structure: Structure
-    least: float
 
     @property
     def settled(self) -> bool:
         """See `Table.settled`."""
-        return True
+        return self.cascade.count == len(self.rows)
 
     def portions(self, queries: Queries) -> Iterator[Near]:
         """See `Table.portions`."""
@@ -157,10 +196,9 @@ class FloatTable:
             yield from self.cascade.portions(queries.rotated)
             return
         sought = queries.vectors.astype(np.float32, copy=False)
-        thresholds = self.cascade.records.thresholds
         for query_numbers, row_numbers, _ in search_tiles(sought, self.rows, self._search):
             scores = inner_products(self.rows, row_numbers, sought, query_numbers)
-            near = scores >= thresholds[row_numbers]
+            near = scores >= self.thresholds.of(self.nearest[row_numbers])
             if near.any():
                 yield query_numbers[near], row_numbers[near], scores[near]
 
@@ -171,6 +209,6 @@ class FloatTable:
             rows.shape[1],
             len(queries),
             len(rows),
-            self.least - _ROUNDING,
+            self.thresholds.least - _ROUNDING,
             result,
         )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.search import cascade
+from registry.matching.policies import Thresholds
 
 type Vectors = NDArray[np.uint8] | NDArray[np.float32]
 """uint8[n, bytes] for exact and binary spaces, float32[n, dimension] for float spaces."""
@@ -29,6 +30,10 @@ type Near = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | No
 The last is None where a space's rule alone decides and nothing is told but yes or no. It is for
 `Segment.portions`, which lets nothing out but hits.
 """
+
+type Graded = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]
+"""int64[h], int64[h], bool[h], bool[h]: which query, whose row, whether it matches, and whether it
+lies so near the border that the verdict tells something of the row."""
 
 TILE_QUERIES: Final = 1_024
 TILE_ROWS: Final = 4_096
@@ -76,6 +81,10 @@ class Table(Protocol):
 
 class Writer(Protocol):
     """Makes rows searchable as they come; one thread writes while others search its tables."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last table had so many new rows that a `closed` one is better made soon."""
 
     def take(self, table: Table, rows: NDArray[np.int64]) -> None:
         """Says that the next rows were copied out of a table of the same kernel.
@@ -131,6 +140,27 @@ class Kernel(Protocol):
 
     def writer(self, rows: Vectors, nearest: Nearest) -> Writer:
         """Makes rows searchable while they are written into arrays that have room for more."""
+
+    def grade(
+        self,
+        near: Near,
+        queries: Queries,
+        rows: Vectors,
+        nearest: Nearest,
+        thresholds: Thresholds | None,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tells what matches from what only comes near: tables find both.
+
+        Args:
+            near: what a table found.
+            queries: what was searched for.
+            rows: of the segment.
+            nearest: of the segment.
+            thresholds: in a float space, from where on rows match; None for the lowest there are.
+
+        Returns:
+            bool[h] each: which pairs match, and which lie near the border on either side.
+        """
 
 
 def tiles(queries: int, rows: int) -> Iterator[tuple[slice, slice]]:

@@ -21,6 +21,14 @@ from numpy.typing import NDArray
 from consent_client.errors import UnknownSpace
 from consent_client.protocol.spaces import SPACES, Kind, Space
 
+BORDER: Final = 0.05
+"""How near a similarity lies to where a record matches for the verdict to tell something of the
+record: three standard deviations of what a step in any direction, from a candidate at .55 to the
+border at .50, changes it by."""
+
+BORDER_BITS: Final = 2
+"""The same in a binary space: a bit more or less turns the verdict."""
+
 NO_BANK: Final = np.float32(-1)
 """`nearest` in a space without a bank: as unlike anything as can be."""
 
@@ -60,13 +68,22 @@ class Thresholds:
         if not ends or any(not before < after for before, after in pairwise(ends)):
             raise ValueError("bands ascend, and there is one")
         for band in self.bands:
-            if not (-1 <= band.floor <= band.ceiling <= 1 and 0 <= band.margin <= 2):  # noqa: PLR2004
+            if not (-1 <= band.floor <= band.ceiling <= 1 and -BORDER <= band.margin <= 2):  # noqa: PLR2004
                 raise ValueError("a band's numbers are no similarities")
 
     @classmethod
     def at(cls, similarity: float) -> "Thresholds":
         """The same for every record."""
         return cls((Band(1.0, similarity, 0.0, similarity),))
+
+    def lowered(self, by: float) -> "Thresholds":
+        """The same, everything lower by so much."""
+        return Thresholds(
+            tuple(
+                Band(band.up_to, band.floor - by, band.margin - by, band.ceiling - by)
+                for band in self.bands
+            )
+        )
 
     @property
     def least(self) -> float:

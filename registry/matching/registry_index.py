@@ -21,7 +21,7 @@ from consent_client.search import binary, cascade
 from registry.matching.binary import BinaryKernel
 from registry.matching.exact import ExactKernel
 from registry.matching.floats import FloatKernel
-from registry.matching.kernels import Hits, Kernel, Vectors
+from registry.matching.kernels import Graded, Hits, Kernel, Vectors
 from registry.matching.policies import NO_BANK, Policy, least_thresholds
 from registry.matching.segments import SpaceView
 from registry.matching.space_index import Compacted, Compaction, SpaceIndex
@@ -77,6 +77,14 @@ class IndexView:
             ValueError: as `search`.
         """
         return self._space(space_id).portions(vectors, policy.thresholds(space_id))
+
+    def graded(self, space_id: str, vectors: Vectors, policy: Policy) -> Iterator[Graded]:
+        """As `portions`, and what comes so near that a verdict tells something of the record.
+
+        Raises:
+            UnknownSpace, ValueError: as `portions`.
+        """
+        return self._space(space_id).graded(vectors, policy.thresholds(space_id))
 
     def _space(self, space_id: str) -> SpaceView:
         found = self.spaces.get(space_id)

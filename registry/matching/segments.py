@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from registry.matching.alive import ALL, Alive
-from registry.matching.kernels import Hits, Kernel, Nearest, Queries, Table, Vectors
+from registry.matching.kernels import Graded, Hits, Kernel, Nearest, Queries, Table, Vectors
 from registry.matching.policies import Thresholds
 
 
@@ -55,19 +55,23 @@ class Segment:
         alive = self.alive.without(rows)
         return self if alive is self.alive else replace(self, alive=alive)
 
-    def portions(self, queries: Queries, thresholds: Thresholds | None) -> Iterator[Hits]:
-        """Query numbers and owners, as `Table.portions`.
+    def graded(
+        self, kernel: Kernel, queries: Queries, thresholds: Thresholds | None
+    ) -> Iterator[Graded]:
+        """What matches and what comes near the border, in portions as `Table.portions`.
 
         Args:
+            kernel: of the space.
             queries: what is searched for.
-            thresholds: from where on rows match; None for all that are found.
+            thresholds: from where on rows match; None for the lowest there are.
         """
-        for query_numbers, row_numbers, scores in self.table.portions(queries):
-            stands = self.alive.of(row_numbers)
-            if thresholds is not None and scores is not None:
-                stands &= scores >= thresholds.of(self.nearest[row_numbers, 0])
-            if stands.any():
-                yield query_numbers[stands], self.owners[row_numbers[stands]]
+        for near in self.table.portions(queries):
+            query_numbers, row_numbers, _ = near
+            matches, borders = kernel.grade(near, queries, self.rows, self.nearest, thresholds)
+            told = (matches | borders) & self.alive.of(row_numbers)
+            if told.any():
+                owners = self.owners[row_numbers[told]]
+                yield query_numbers[told], owners, matches[told], borders[told]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,10 +114,20 @@ class SpaceView:
         Raises:
             ValueError: as `Kernel.rows`.
         """
+        for query_numbers, owners, matches, _ in self.graded(vectors, thresholds):
+            if matches.any():
+                yield query_numbers[matches], owners[matches]
+
+    def graded(self, vectors: Vectors, thresholds: Thresholds | None = None) -> Iterator[Graded]:
+        """As `portions`, and what comes so near that a verdict tells something of the row.
+
+        Raises:
+            ValueError: as `Kernel.rows`.
+        """
         queries = Queries(self.kernel.rows(vectors))
         if len(queries):
             for segment in self.segments:
-                yield from segment.portions(queries, thresholds)
+                yield from segment.graded(self.kernel, queries, thresholds)
 
     def search(self, vectors: Vectors, thresholds: Thresholds | None = None) -> Hits:
         """All matches at once: `portions` put together, 16 bytes for each.

@@ -11,7 +11,7 @@ to wait: `plan`, `Compaction.build`, `install`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -220,8 +220,10 @@ class SpaceIndex:
 
     @property
     def _has_room(self) -> bool:
-        """Whether the last segment is open, and not full."""
-        return self._buffer is not None and len(self._view.segments[-1].owners) < SEGMENT_ROWS
+        """Whether the last segment is open and stays so: neither full nor to be made anew."""
+        if self._buffer is None or self._buffer.writer.behind:
+            return False
+        return len(self._view.segments[-1].owners) < SEGMENT_ROWS
 
     def _groups(self) -> list[list[Segment]]:
         """Neighbours that fit into one segment together; without those in which nothing is left."""
@@ -271,6 +273,9 @@ class SpaceIndex:
 
 def _joined(kernel: Kernel, group: Sequence[Segment]) -> Segment:
     """One segment of what is left in some, with the table that suits rows which stay."""
+    if _untouched(group):  # then nothing need be copied
+        rows, nearest = group[0].rows, group[0].nearest
+        return replace(group[0], table=kernel.table(rows, nearest))
     buffer = _Buffer.empty(kernel, sum(part.live for part in group))
     filled = _copied(group, buffer)
     return _segment(buffer, filled, ALL, buffer.writer.closed(filled))

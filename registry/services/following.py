@@ -192,7 +192,8 @@ class Follower:
             while self._state.log_size < size:
                 await self._replay_portion(min(size, self._state.log_size + PORTION))
             if not self._caught_up_once:
-                await self._settle()
+                await asyncio.to_thread(warm)  # or the first who asks would wait for the compiler
+                self._caught_up_once = True
         return epoch
 
     async def at_least(self, log_size: int) -> State:
@@ -244,13 +245,6 @@ class Follower:
         """Says that this process is gone, so that rotation need not wait for it."""
         async with self._store.write() as connection:
             await processes.delete(connection, self._process_id)
-
-    async def _settle(self) -> None:
-        """Before the first answer: compiles what searches, and compacts what was replayed."""
-        await asyncio.to_thread(warm)
-        view = await asyncio.to_thread(self._matching.compact)
-        self._state = replace(self._state, index=view)
-        self._caught_up_once = True
 
     async def _follow_epochs(self, connection: AsyncConnection) -> int:
         epoch = await epochs.current(connection)

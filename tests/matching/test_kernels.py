@@ -24,11 +24,21 @@ from registry.matching.threads import one_faiss_thread
 from .conftest import pairs
 
 
-def found(kernel, rows, queries):
-    """Set of (query, row)."""
+def graded(kernel, rows, queries):
+    """Sets of (query, row): what matches, and what lies near the border."""
     nearest = np.full((len(rows), kernel.nearest_width), -1, np.float32)
-    portions = kernel.table(kernel.rows(rows), nearest).portions(Queries(kernel.rows(queries)))
-    return set().union(*(pairs(portion[:2]) for portion in portions))
+    rows, sought = kernel.rows(rows), Queries(kernel.rows(queries))
+    matching, bordering = set(), set()
+    for near in kernel.table(rows, nearest).portions(sought):
+        matches, borders = kernel.grade(near, sought, rows, nearest, None)
+        matching |= pairs((near[0][matches], near[1][matches]))
+        bordering |= pairs((near[0][borders], near[1][borders]))
+    return matching, bordering
+
+
+def found(kernel, rows, queries):
+    """Set of (query, row) that match."""
+    return graded(kernel, rows, queries)[0]
 
 
 def unit(random, count, width):
@@ -55,7 +65,23 @@ def test_pdq_matches_up_to_31_bits(distance):
     bits = np.unpackbits(row, axis=1)
     bits[0, random.choice(256, distance, replace=False)] ^= 1
     queries = np.packbits(bits, axis=1)
-    assert found(BinaryKernel(32, 31), row, queries) == ({(0, 0)} if distance <= 31 else set())
+    one = {(0, 0)}
+    assert graded(BinaryKernel(32, 31), row, queries) == (
+        one if distance <= 31 else set(),
+        one if distance in {30, 31, 32, 33} else set(),
+    )
+
+
+@pytest.mark.parametrize("similarity", [0.44, 0.46, 0.49, 0.51, 0.54, 0.56, 0.99])
+def test_floats_tell_what_comes_near_the_border(similarity):
+    rows = np.eye(1, 512, dtype=np.float32)
+    beside = np.float32(np.sqrt(1 - similarity**2)) * np.eye(2, 512, dtype=np.float32)[1:]
+    query = np.float32(similarity) * rows + beside
+    one = {(0, 0)}
+    assert graded(FloatKernel(512, Thresholds.at(0.5)), rows, query) == (
+        one if similarity >= 0.5 else set(),
+        one if 0.45 < similarity < 0.55 else set(),
+    )
 
 
 @pytest.mark.parametrize("queries", [1, 2, 3, 4, 5, 200])
