@@ -83,8 +83,13 @@ class Settings(BaseSettings):
     )
     registration_limit: str = Field(
         default="30/minute;300/hour",
-        description="Registrations, withdrawals and own-record reads per address, in the notation "
-        "of the `limits` library; several are separated by `;`.",
+        description="Registrations and own-record reads per address, in the notation of the "
+        "`limits` library; several are separated by `;`.",
+    )
+    withdrawal_limit: str = Field(
+        default="60/minute;600/hour",
+        description="Withdrawals per address that were signed wrongly or name no record, same "
+        "notation. No other withdrawal is ever refused.",
     )
     challenge_limit: str = Field(
         default="120/minute", description="Challenges per address, same notation."
@@ -97,6 +102,12 @@ class Settings(BaseSettings):
         default=64,
         description="Distinct candidates of one builder that may match one record before the "
         "builder is held for review: faces, and sessions without a commitment.",
+    )
+    border_budget: Count = Field(
+        default=16,
+        description="Distinct candidates of one builder that may come near the border of one "
+        "record's reach, on either side, before the builder is held for review; not counted in "
+        "committed sessions of works.",
     )
     committed_budget: Count = Field(
         default=1_024,
@@ -145,7 +156,7 @@ class Settings(BaseSettings):
     def _name_of_keys(cls, origin: str) -> str:
         return check_origin(origin)
 
-    @field_validator("registration_limit", "challenge_limit")
+    @field_validator("registration_limit", "withdrawal_limit", "challenge_limit")
     @classmethod
     def _rules(cls, rules: str) -> str:
         parse_many(rules)

@@ -255,13 +255,12 @@ class Mutation:
     )
     async def withdraw(self, info: RequestInfo, input: WithdrawInput) -> WithdrawResult:  # noqa: A002
         """See `services.withdrawal`."""
-        registration.admit(info.context.registry, info.context.address)
         request = withdrawal.WithdrawalRequest(
             owner_public_key=input.owner_public_key,
             commitment=input.commitment,
             signature=input.signature,
         )
-        done = await withdrawal.withdraw(info.context.registry, request)
+        done = await withdrawal.withdraw(info.context.registry, request, info.context.address)
         return types.Withdrawal(
             record_id=Base64(done.record_id),
             status=types.RecordStatus(done.status),

@@ -103,7 +103,7 @@ class Limits:
         default=MAX_CONTESTED, description="Most images in a contest."
     )
     registrations: str = strawberry.field(
-        description="Registrations, withdrawals and own-record reads per address."
+        description="Registrations and own-record reads per address."
     )
     challenges: str = strawberry.field(description="Challenges per address.")
 

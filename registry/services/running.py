@@ -55,6 +55,7 @@ class Registry:
     follower: Follower
     sequencer: Sequencer
     registration_limit: AddressLimit
+    withdrawal_limit: AddressLimit
     challenge_limit: AddressLimit
     builder_quota: BuilderQuota
     matching_threads: ThreadPoolExecutor
@@ -128,6 +129,7 @@ async def running(
             follower=follower,
             sequencer=sequencer,
             registration_limit=AddressLimit(settings.registration_limit),
+            withdrawal_limit=AddressLimit(settings.withdrawal_limit),
             challenge_limit=AddressLimit(settings.challenge_limit),
             builder_quota=BuilderQuota(settings.builder_items_per_day),
             matching_threads=threads,

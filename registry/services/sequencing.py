@@ -9,6 +9,7 @@ heard nothing sends the same bytes again and gets the same answer.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -128,11 +129,16 @@ class Sequencer:
         self._shredder = shredder
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue(queue_size)
         self._writing = 0
+        self._registering: Counter[bytes] = Counter()
 
     @property
     def waiting(self) -> int:
         """Changes that are not written yet."""
         return self._queue.qsize() + self._writing
+
+    def registers(self, record_id: bytes) -> bool:
+        """Whether a record of this id is waiting to be written, and may be known in a moment."""
+        return record_id in self._registering
 
     def admit(self) -> None:
         """Looks whether there is room, before anything costly is done for a request.
@@ -159,8 +165,16 @@ class Sequencer:
         except asyncio.QueueFull:
             self.admit()
             raise
+        if isinstance(change, Registering):
+            self._registering[change.record_id] += 1
+            pending.answer.add_done_callback(lambda _: self._registered(change.record_id))
         # A client that hangs up does not undo what is about to be committed.
         return await asyncio.shield(pending.answer)
+
+    def _registered(self, record_id: bytes) -> None:
+        self._registering[record_id] -= 1
+        if not self._registering[record_id]:
+            del self._registering[record_id]
 
     async def run(self) -> None:
         """Writes until cancelled."""

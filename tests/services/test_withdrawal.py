@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from consent_client.protocol.log import EraseReason
 from consent_client.protocol.statements import Stance
 from consent_client.protocol.verdicts import Verdict
-from registry.errors import Conflict, InvalidInput, NotYours
+from registry.errors import Conflict, InvalidInput, NotYours, RateLimited
+from registry.services.admission import AddressLimit
 from registry.services.days import sequence_day
 from registry.services.erasure import erase
 from registry.services.own_record import ReadRequest, read_own_record
@@ -88,8 +90,9 @@ async def test_unknown_record_and_wrong_signature_get_one_answer(harness):
         (owner.public, bytes(32), withdrawal_signature(owner, harness.origin, bytes(32))),
         (b"\x01" + bytes(31), request.commitment, bytes(64)),
     ):
+        forged = WithdrawalRequest(public, commitment, signature)
         with pytest.raises(NotYours) as caught:
-            await withdraw(harness.registry, WithdrawalRequest(public, commitment, signature))
+            await withdraw(harness.registry, forged, "192.0.2.1")
         answers.append((caught.value.code, str(caught.value)))
     assert len(set(answers)) == 1
     assert await harness.verdicts([CAT]) == [Verdict.EXCLUDE]
@@ -199,3 +202,50 @@ async def test_a_long_reader_holds_up_neither_registrations_nor_what_ends(harnes
 async def unshredded(store):
     async with store.read() as connection:
         return await records.unshredded(connection)
+
+
+async def test_withdrawals_that_fail_keep_nobody_from_withdrawing(harness):
+    """All from one address, as behind a proxy or an exit of Tor."""
+    limited = replace(harness.registry, withdrawal_limit=AddressLimit("3/hour"))
+    owner, request, _ = await harness.protect(CAT)
+    stranger = harness.person.owner(harness.origin, 99)
+    unknown = withdrawal_signature(stranger, harness.origin, bytes(32))
+    forged = WithdrawalRequest(owner.public, request.commitment, bytes(64))
+    nowhere = WithdrawalRequest(stranger.public, bytes(32), unknown)
+    for failing in (forged, nowhere, forged):
+        with pytest.raises(NotYours):
+            await withdraw(limited, failing, "192.0.2.1")
+    for failing in (forged, nowhere):
+        with pytest.raises(RateLimited):
+            await withdraw(limited, failing, "192.0.2.1")
+    signature = withdrawal_signature(owner, harness.origin, request.commitment)
+    genuine = WithdrawalRequest(owner.public, request.commitment, signature)
+    answers = [await withdraw(limited, genuine, "192.0.2.1") for _ in range(5)]
+    assert {answer.terminal_index for answer in answers} == {answers[0].terminal_index}
+    assert {answer.status for answer in answers} == {RecordStatus.WITHDRAWN}
+
+
+async def test_what_can_not_be_withdrawn_never_waits_for_the_writers_lock(harness):
+    owner, request, _ = await harness.protect(CAT)
+    await harness.withdraw(owner, request.commitment)
+    stranger = harness.person.owner(harness.origin, 99)
+    async with harness.registry.store.write(), asyncio.timeout(LOCK_PATIENCE_SECONDS / 2):
+        with pytest.raises(NotYours):
+            await harness.withdraw(stranger, bytes(32))
+        with pytest.raises(NotYours):
+            await harness.withdraw(owner, bytes(32))
+        again = await harness.withdraw(owner, request.commitment)
+    assert again.status is RecordStatus.WITHDRAWN
+
+
+async def test_a_record_that_is_just_being_written_can_be_withdrawn(harness):
+    owner, request = harness.request(CAT)
+    async with harness.registry.store.write():
+        registering = asyncio.create_task(harness.send(request))
+        while not harness.registry.sequencer.registers(owner.record_id):
+            await asyncio.sleep(0.01)
+        withdrawing = asyncio.create_task(harness.withdraw(owner, request.commitment))
+        await asyncio.sleep(0.1)
+    assert (await registering).status is RecordStatus.ACTIVE
+    assert (await withdrawing).status is RecordStatus.WITHDRAWN
+    assert not harness.registry.sequencer.registers(owner.record_id)

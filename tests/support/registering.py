@@ -61,7 +61,8 @@ class Harness:
 
     async def withdraw(self, owner: OwnerKey, commitment: bytes) -> Sequenced:
         signature = withdrawal_signature(owner, self.origin, commitment)
-        return await withdraw(self.registry, WithdrawalRequest(owner.public, commitment, signature))
+        request = WithdrawalRequest(owner.public, commitment, signature)
+        return await withdraw(self.registry, request, "192.0.2.1")
 
     async def builder(self, name: str = "Example Lab") -> builders.Builder:
         token = await builders.add_builder(self.registry.store, self.clock, name, None)
