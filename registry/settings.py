@@ -94,6 +94,11 @@ class Settings(BaseSettings):
     challenge_limit: str = Field(
         default="120/minute", description="Challenges per address, same notation."
     )
+    entries_limit: str = Field(
+        default="2000000/minute;20000000/hour",
+        description="Log entries read per address, same notation: a person who recovers reads all "
+        "of them. At least a page of 16,384 a minute.",
+    )
     builder_items_per_day: Count = Field(
         default=10_000_000,
         description="Images a builder may screen per day unless its own quota says otherwise.",
@@ -156,7 +161,7 @@ class Settings(BaseSettings):
     def _name_of_keys(cls, origin: str) -> str:
         return check_origin(origin)
 
-    @field_validator("registration_limit", "withdrawal_limit", "challenge_limit")
+    @field_validator("registration_limit", "withdrawal_limit", "challenge_limit", "entries_limit")
     @classmethod
     def _rules(cls, rules: str) -> str:
         parse_many(rules)

@@ -133,7 +133,10 @@ class Query:
     )
     async def entries(self, info: RequestInfo, start: LogIndex, count: int) -> EntriesResult:
         """Needs no token."""
-        page = await log_entries.read_page(info.context.registry.store, start, count)
+        registry = info.context.registry
+        page = await log_entries.read_page(
+            registry.store, registry.entries_limit, info.context.address, start, count
+        )
         return types.EntryBundle(
             start=LogIndex(page.start),
             count=page.count,

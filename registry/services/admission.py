@@ -35,15 +35,15 @@ class AddressLimit:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._key = secrets.token_bytes(32)
 
-    def admit(self, address: str) -> None:
-        """Counts one request.
+    def admit(self, address: str, cost: int = 1) -> None:
+        """Counts one request, or what it costs.
 
         Raises:
             RateLimited: with the seconds until the window moves on.
         """
         who = hmac.digest(self._key, _network(address), "sha256")[:16].hex()
         for item in self._items:
-            if not self._limiter.hit(item, who):
+            if not self._limiter.hit(item, who, cost=cost):
                 message = "Too many requests from this address; please wait a little."
                 raise RateLimited(message, _seconds_left(self._limiter, item, who))
 

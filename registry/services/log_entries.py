@@ -1,9 +1,11 @@
 """Pages of the log, for those who look for their own records in it, or check it."""
 
+import asyncio
 from dataclasses import dataclass
 
 from consent_client.protocol.log import encode_bundle
 from registry.errors import InvalidInput
+from registry.services.admission import AddressLimit
 from registry.store import entries
 from registry.store.engine import Store
 
@@ -25,16 +27,28 @@ class Page:
     data: bytes
 
 
-async def read_page(store: Store, start: int, count: int) -> Page:
+async def read_page(
+    store: Store, limit: AddressLimit, address: str, start: int, count: int
+) -> Page:
     """Reads up to `count` entries from `start` on; none where the log ends before.
+
+    Args:
+        store: whose.
+        limit: counts the entries that are there, and an answer without any as one.
+        address: who asks, for counting only.
+        start: index of the first.
+        count: 1 to `MAX_PAGE`.
 
     Raises:
         InvalidInput: the count is out of range.
+        RateLimited: this address has read too much.
     """
     if not 0 < count <= MAX_PAGE:
         message = f"A page has 1 to {MAX_PAGE} entries."
         raise InvalidInput(message)
     async with store.read() as connection:
         size = await entries.log_size(connection)
-        rows = await entries.read(connection, start, count) if start < size else []
-    return Page(start, len(rows), size, encode_bundle([row.data for row in rows]))
+        there = max(0, min(count, size - start))
+        limit.admit(address, max(1, there))
+        data = await entries.read_data(connection, start, there) if there else []
+    return Page(start, len(data), size, await asyncio.to_thread(encode_bundle, data))

@@ -57,6 +57,7 @@ class Registry:
     registration_limit: AddressLimit
     withdrawal_limit: AddressLimit
     challenge_limit: AddressLimit
+    entries_limit: AddressLimit
     builder_quota: BuilderQuota
     matching_threads: ThreadPoolExecutor
     bank: Bank
@@ -131,6 +132,7 @@ async def running(
             registration_limit=AddressLimit(settings.registration_limit),
             withdrawal_limit=AddressLimit(settings.withdrawal_limit),
             challenge_limit=AddressLimit(settings.challenge_limit),
+            entries_limit=AddressLimit(settings.entries_limit),
             builder_quota=BuilderQuota(settings.builder_items_per_day),
             matching_threads=threads,
             bank=bank,

@@ -65,3 +65,13 @@ async def read(connection: AsyncConnection, start: int, count: int) -> list[Entr
         .order_by(ENTRY.c.index)
     )
     return [EntryRow(*row) for row in rows]
+
+
+async def read_data(connection: AsyncConnection, start: int, count: int) -> list[bytes]:
+    """Up to `count` encoded entries from `start` on, in order; for pages of many thousands."""
+    rows = await connection.scalars(
+        select(ENTRY.c.data)
+        .where(ENTRY.c.index >= start, ENTRY.c.index < start + count)
+        .order_by(ENTRY.c.index)
+    )
+    return list(rows)

@@ -79,6 +79,7 @@ def limited(tmp_path_factory):
     limits = {
         "CONSENT_REGISTRY_REGISTRATION_LIMIT": "2/hour",
         "CONSENT_REGISTRY_CHALLENGE_LIMIT": "12/hour",
+        "CONSENT_REGISTRY_ENTRIES_LIMIT": "10/hour",
         "CONSENT_REGISTRY_TRUSTED_PROXIES": '["127.0.0.1"]',
     }
     with serving(tmp_path_factory.mktemp("limited"), **limits) as server:
@@ -130,6 +131,23 @@ def test_challenges_are_limited_by_address_under_aliases_too(limited):
     errors = answers[2]["errors"]
     assert {error["extensions"]["code"] for error in errors} == {"RATE_LIMITED"}
     assert "errors" not in post(limited, "192.0.2.4", f"{{ {fields} }}")
+
+
+def test_reading_the_log_is_limited_by_entries(limited):
+    query = "query($count: Int!) { entries(start: 0, count: $count) { __typename } }"
+    size = post(limited, "192.0.2.7", LOG)["data"]["entries"]["logSize"]
+    assert 0 < size < 10  # the whole log was read, and counted
+    answers = [post(limited, "192.0.2.7", query, count=size) for _ in range(10)]
+    assert limited_error(answers[-1])
+    assert sum(bool(answer["data"]) for answer in answers) == 10 // size - 1
+    assert "errors" not in post(limited, "192.0.2.8", query, count=1)
+
+
+def test_looking_for_new_entries_costs_one_a_time(limited):
+    query = "{ entries(start: 1000, count: 16384) { __typename } }"
+    answers = [post(limited, "192.0.2.9", query) for _ in range(11)]
+    assert not any("errors" in answer for answer in answers[:10])
+    assert limited_error(answers[10])
 
 
 @pytest.fixture
