@@ -385,7 +385,7 @@ def builder_held(
                 {
                     "builder": row.builder,
                     "registerIndex": row.register_index,
-                    "committed": row.committed,
+                    "rate": row.rate.name,
                     "heldAt": row.held_at,
                     "releasedAt": row.released_at,
                     "allowance": row.allowance,
@@ -399,7 +399,8 @@ def builder_held(
         what = (
             "by the operator, or a block with too many matches"
             if row.register_index is None
-            else f"record {row.register_index}; a release allows {row.allowance} candidates"
+            else f"record {row.register_index}, {row.rate.name}; "
+            f"a release allows {row.allowance} candidates"
         )
         state = "" if row.released_at is None else " (released)"
         out.print(f"{row.builder}: since {since}: {what}{state}", highlight=False, markup=False)

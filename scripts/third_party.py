@@ -19,7 +19,8 @@ LOCK = ROOT / "requirements.lock"
 LISTING = ROOT / "THIRD_PARTY.md"
 
 OWN = ("consent-registry", "consent-client")
-PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
+# What is pinned for a platform that does not exist is left out of every environment.
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]++)(?! ; sys_platform == 'never')", re.MULTILINE)
 
 # What packages declare in words of their own, as SPDX identifiers.
 SPDX = {

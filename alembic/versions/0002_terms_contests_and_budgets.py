@@ -59,14 +59,15 @@ def upgrade() -> None:
         "positive",
         sa.Column("builder_id", sa.Integer(), nullable=False),
         sa.Column("register_index", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("committed", sa.Boolean(), nullable=False),
+        sa.Column("rate", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("candidate", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("rate BETWEEN 0 AND 2", name=op.f("ck_positive_rate")),
         sa.CheckConstraint("length(candidate) = 16", name=op.f("ck_positive_candidate")),
         sa.ForeignKeyConstraint(
             ["builder_id"], ["builder.id"], name=op.f("fk_positive_builder_id")
         ),
         sa.PrimaryKeyConstraint(
-            "builder_id", "register_index", "committed", "candidate", name=op.f("pk_positive")
+            "builder_id", "register_index", "rate", "candidate", name=op.f("pk_positive")
         ),
     )
     op.create_table(
@@ -74,7 +75,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("builder_id", sa.Integer(), nullable=False),
         sa.Column("register_index", sa.BigInteger(), nullable=True),
-        sa.Column("committed", sa.Boolean(), nullable=False),
+        sa.Column("rate", sa.SmallInteger(), nullable=False),
+        sa.CheckConstraint("rate BETWEEN 0 AND 2", name=op.f("ck_hold_rate")),
         sa.Column("held_at", sa.BigInteger(), nullable=False),
         sa.Column("released_at", sa.BigInteger(), nullable=True),
         sa.Column("allowance", sa.BigInteger(), nullable=True),

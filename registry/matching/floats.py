@@ -99,8 +99,9 @@ class FloatKernel:
         """See `Kernel.grade`."""
         _, row_numbers, scores = near
         assert scores is not None  # noqa: S101 (tables of this kernel tell them)
-        at = (thresholds or self.thresholds).of(nearest[row_numbers, 0])
-        return scores >= at, np.abs(scores - at) <= np.float32(BORDER)
+        above = scores - (thresholds or self.thresholds).of(nearest[row_numbers, 0])
+        matches = above >= 0  # floats so near each other subtract exactly: as comparing them
+        return matches, np.abs(above, out=above) <= np.float32(BORDER)
 
 
 class FloatWriter:

@@ -99,6 +99,10 @@ class Thresholds:
         Returns:
             float32[n].
         """
+        if len(self.bands) == 1:  # most are; it spares half of the memory that dense hits take
+            (only,) = self.bands
+            same: NDArray[np.float32] = nearest + np.float32(only.margin)
+            return np.clip(same, np.float32(only.floor), np.float32(only.ceiling), out=same)
         ends = np.array([band.up_to for band in self.bands[:-1]], np.float32)
         at = np.searchsorted(ends, nearest)
         floor, margin, ceiling = (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.errors import BadFingerprint, UnknownSpace
-from consent_client.protocol.fingerprints import Fingerprints, decode_floats
+from consent_client.protocol.fingerprints import Fingerprints, decode_kept_floats
 from consent_client.protocol.spaces import SPACES, Kind, Space
 from consent_client.search import binary, cascade
 from registry.matching.binary import BinaryKernel
@@ -235,7 +235,7 @@ def _column(
     if space.kind is not Kind.FLOAT:
         codes = np.frombuffer(data, np.uint8).reshape(-1, space.size)
         return np.array(owners, np.int64), codes, of_bank
-    vectors = decode_floats(data, space)
+    vectors = decode_kept_floats(data, space)
     if unmeasured:
         of_bank[unmeasured] = bank.nearest(space.id, vectors[unmeasured])
     return np.array(owners, np.int64), vectors, of_bank

@@ -69,7 +69,9 @@ class Segment:
             query_numbers, row_numbers, _ = near
             matches, borders = kernel.grade(near, queries, self.rows, self.nearest, thresholds)
             told = (matches | borders) & self.alive.of(row_numbers)
-            if told.any():
+            if told.all():  # and nothing need be copied
+                yield query_numbers, self.owners[row_numbers], matches, borders
+            elif told.any():
                 owners = self.owners[row_numbers[told]]
                 yield query_numbers[told], owners, matches[told], borders[told]
 
@@ -115,7 +117,9 @@ class SpaceView:
             ValueError: as `Kernel.rows`.
         """
         for query_numbers, owners, matches, _ in self.graded(vectors, thresholds):
-            if matches.any():
+            if matches.all():
+                yield query_numbers, owners
+            elif matches.any():
                 yield query_numbers[matches], owners[matches]
 
     def graded(self, vectors: Vectors, thresholds: Thresholds | None = None) -> Iterator[Graded]:

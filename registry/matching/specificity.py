@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_client.protocol.fingerprints import Fingerprints, decode_floats
+from consent_client.protocol.fingerprints import Fingerprints, decode_kept_floats
 from consent_client.protocol.spaces import SPACES, Kind
 from registry.matching.policies import NO_BANK
 
@@ -129,4 +129,4 @@ def _count(near: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _floats(space_id: str, values: Sequence[bytes]) -> NDArray[np.float32]:
     space = SPACES[space_id]
     assert space.kind is Kind.FLOAT  # noqa: S101 (so is every space that has vectors)
-    return decode_floats(b"".join(values), space)
+    return decode_kept_floats(b"".join(values), space)

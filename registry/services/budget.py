@@ -7,6 +7,11 @@ record are counted, in the same transaction as the answer, and a block that woul
 is not answered: the builder is held, with everything new it asks, until the operator has looked.
 Answering the others meanwhile would make the hold itself the answer.
 
+What tells most are candidates near the border, whichever side they come to lie on: one such yes or
+no is one bit about the record, and a builder who asks only for those that hardly ever match learns
+several bits by each match. So what comes near the border is counted as well, with a budget of its
+own; a data set of pictures has few of them, an attack has nothing else.
+
 Candidates whose fingerprints are fixed before any answer (committed sessions) can not be steered by
 answers: of works, more of them may match. Equality (exact spaces) gives nothing away.
 """
@@ -27,58 +32,74 @@ from consent_client.protocol.spaces import SPACES, Kind, Subject
 from registry.errors import Held
 from registry.services.builders import Builder
 from registry.services.clock import Clock
+from registry.services.matched import MAX_PAIRS
 from registry.settings import Settings
 from registry.store import budgets
 from registry.store.engine import Store
+from registry.store.tables import Rate
 
 log = structlog.get_logger(__name__)
 
 CANDIDATE_BYTES: Final = 16
 
-MAX_PAIRS: Final = 100_000
-"""Pairs of a candidate and a record that one block may match; writing them takes about a second.
-More means that thousands of candidates match hundreds of records of one picture."""
-
 _DOMAIN: Final = b"consent-registry/v1/candidate\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Positives:
-    """What a block or a contest matched, to be counted.
+class Spending:
+    """What a block or a contest tells, to be counted.
 
     Attributes:
-        works, people: distinct (register index, candidate), of spaces of works and of people.
-        too_many: there are more than `MAX_PAIRS`; neither is complete then.
+        counts: rate → distinct (register index, candidate).
+        too_many: there are more than `MAX_PAIRS`; `counts` is empty then.
     """
 
-    works: frozenset[tuple[int, bytes]] = field(repr=False)
-    people: frozenset[tuple[int, bytes]] = field(repr=False)
+    counts: Mapping[Rate, frozenset[tuple[int, bytes]]] = field(repr=False)
     too_many: bool = False
 
 
-def positives(
+type SpacePairs = Mapping[str, npt.NDArray[np.int64]]
+"""Space id → int64[p, 2]: a row, and the register index of what it matches or comes near."""
+
+
+def spending(
     secret: bytes,
     columns: Sequence[Column],
-    pairs: Mapping[str, npt.NDArray[np.int64]],
+    pairs: SpacePairs,
+    borders: SpacePairs,
     extra: Mapping[int, bytes],
-) -> Positives:
+    *,
+    committed: bool,
+) -> Spending:
     """Puts together what is to be counted.
 
     Args:
         secret: of the vault.
         columns: of the block.
-        pairs: space id → int64[p, 2], pairs of a row and the register index of a match.
+        pairs: what matches.
+        borders: what lies near the border of a match, on either side.
         extra: what else a row showed (the crops of a contest).
+        committed: whether the candidates were fixed before any answer; never so for faces.
     """
-    if sum(map(len, pairs.values())) > MAX_PAIRS:
-        return Positives(frozenset(), frozenset(), too_many=True)
-    rows = {row for matched in pairs.values() for row in matched[:, 0].tolist()}
-    candidates = candidates_of(secret, columns, sorted(rows), extra)
-    found: dict[Subject, set[tuple[int, bytes]]] = {subject: set() for subject in Subject}
-    for space_id, matched in pairs.items():
-        of = found[SPACES[space_id].subject]
-        of.update((register, candidates[row]) for row, register in matched.tolist())
-    return Positives(frozenset(found[Subject.WORK]), frozenset(found[Subject.PERSON]))
+    if any(sum(map(len, each.values())) > MAX_PAIRS for each in (pairs, borders)):
+        return Spending({}, too_many=True)
+    rows = {row for each in (pairs, borders) for found in each.values() for row in found[:, 0]}
+    candidates = candidates_of(secret, columns, sorted(map(int, rows)), extra)
+    counts: dict[Rate, set[tuple[int, bytes]]] = {rate: set() for rate in Rate}
+    for space_id in pairs.keys() | borders.keys():
+        fixed = committed and SPACES[space_id].subject is Subject.WORK
+        if not fixed:
+            counts[Rate.BORDER] |= _told(candidates, borders.get(space_id))
+        counts[Rate.COMMITTED if fixed else Rate.FREE] |= _told(candidates, pairs.get(space_id))
+    return Spending({rate: frozenset(told) for rate, told in counts.items() if told})
+
+
+def _told(
+    candidates: Mapping[int, bytes], pairs: npt.NDArray[np.int64] | None
+) -> set[tuple[int, bytes]]:
+    if pairs is None:
+        return set()
+    return {(register, candidates[row]) for row, register in pairs.tolist()}
 
 
 def candidates_of(
@@ -110,26 +131,17 @@ async def check_not_held(connection: AsyncConnection, builder: Builder) -> None:
 
 
 class Exceeded(Exception):
-    """A budget would be exceeded; whoever counted rolls back and calls `hold_builder`.
+    """A budget would be exceeded; whoever counted rolls back and calls `hold_builder`."""
 
-    Attributes:
-        needs: as `budgets.hold` takes them.
-    """
-
-    def __init__(self, needs: list[tuple[int | None, bool, int | None]]) -> None:
+    def __init__(self, needs: list[budgets.Need]) -> None:
         super().__init__("a budget would be exceeded")
         self.needs = needs
 
 
 async def spend(
-    connection: AsyncConnection,
-    settings: Settings,
-    builder: Builder,
-    found: Positives,
-    *,
-    committed: bool,
+    connection: AsyncConnection, settings: Settings, builder: Builder, found: Spending
 ) -> None:
-    """Counts what matched, within the transaction that writes the answer.
+    """Counts what is told, within the transaction that writes the answer.
 
     Under the writers' lock: two blocks at once do not slip under a budget together.
 
@@ -139,22 +151,22 @@ async def spend(
     """
     await check_not_held(connection, builder)
     if found.too_many:
-        raise Exceeded([(None, committed, None)])
-    needs: list[tuple[int | None, bool, int | None]] = []
-    for matched, rate in ((found.works, committed), (found.people, False)):
-        if not matched:
-            continue
-        limit = settings.committed_budget if rate else settings.budget
-        registers = sorted({register for register, _ in matched})
-        await budgets.count(
-            connection, builder.id, ((register, rate, candidate) for register, candidate in matched)
-        )
+        raise Exceeded([budgets.Need(None, Rate.FREE, None)])
+    limits = {
+        Rate.FREE: settings.budget,
+        Rate.COMMITTED: settings.committed_budget,
+        Rate.BORDER: settings.border_budget,
+    }
+    needs: list[budgets.Need] = []
+    for rate, told in found.counts.items():
+        await budgets.count(connection, builder.id, rate, told)
+        registers = sorted({register for register, _ in told})
         now = await budgets.counted(connection, builder.id, rate, registers)
         allowed = await budgets.allowances(connection, builder.id, rate)
         needs += [
-            (register, rate, number + limit)
+            budgets.Need(register, rate, number + limits[rate])
             for register, number in sorted(now.items())
-            if number > max(limit, allowed.get(register, 0))
+            if number > max(limits[rate], allowed.get(register, 0))
         ]
     if needs:
         raise Exceeded(needs)

@@ -25,11 +25,11 @@ from registry.errors import Conflict, InvalidInput, ScreeningClosed
 from registry.services.blocks import ROW_DIGEST_BYTES, row_digest
 from registry.services.budget import (
     Exceeded,
-    Positives,
+    Spending,
     check_not_held,
     hold_builder,
-    positives,
     spend,
+    spending,
 )
 from registry.services.builders import Builder
 from registry.services.contested import Judged, judge, views_of
@@ -125,7 +125,8 @@ async def _kept(
     """
     state = await registry.follower.answerable()
     judged = await _judged(registry, state, screening, contested)
-    found = await asyncio.to_thread(_shown, registry.block_secret, contested, judged)
+    committed = screening.root is not None
+    found = await asyncio.to_thread(_shown, registry.block_secret, contested, judged, committed)
     row = contests.ContestRow(
         screening_id=screening.id,
         block_number=block.number,
@@ -141,20 +142,18 @@ async def _kept(
             return earlier, False
         if (await own_screening(connection, builder, screening.id)).closed_at is not None:
             raise ScreeningClosed(_CLOSED)
-        await spend(
-            connection, registry.settings, builder, found, committed=screening.root is not None
-        )
+        await spend(connection, registry.settings, builder, found)
         await contests.insert(connection, row)
     return _answer(row), True
 
 
-def _shown(secret: bytes, contested: Contest, judged: Judged) -> Positives:
+def _shown(secret: bytes, contested: Contest, judged: Judged, committed: bool) -> Spending:
     """What the rows showed with their crops: candidates apart from the images as screened."""
     views: dict[int, bytes] = {}
     for space_id in judged.pairs:
         for row, view in enumerate(views_of(contested, space_id)):
             views[row] = views.get(row, b"") + view
-    return positives(secret, contested.columns, judged.pairs, views)
+    return spending(secret, contested.columns, judged.pairs, {}, views, committed=committed)
 
 
 def _rows(contested: Contest, block: screenings.BlockRow) -> npt.NDArray[np.int64]:

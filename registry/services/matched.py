@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,13 @@ from registry.services.following import State
 from registry.services.terms import policy_in
 from registry.store import screenings
 
+MAX_PAIRS: Final = 100_000
+"""Pairs of a candidate and a record that one block may match; writing them takes about a second.
+More means that thousands of candidates match hundreds of records of one picture."""
+
+_ROW_BITS: Final = 14
+"""A block has at most 10,000 rows; 49 bits are left for the register index."""
+
 
 @dataclass(frozen=True, slots=True)
 class Matched:
@@ -28,10 +36,12 @@ class Matched:
         verdicts: uint8[count], one per image.
         pairs: space id → int64[p, 2], the distinct pairs of an image's row and a register index
             that matched in that space; exact spaces are left out, as equality gives nothing away.
+        borders: likewise, those that lie near the border of a match, on either side.
     """
 
     verdicts: npt.NDArray[np.uint8] = field(repr=False)
     pairs: dict[str, npt.NDArray[np.int64]] = field(repr=False)
+    borders: dict[str, npt.NDArray[np.int64]] = field(repr=False)
 
 
 async def match_block(
@@ -59,21 +69,40 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
     # What matched says, per image: many records may match one image, four stances are all there is.
     policy = policy_in(screening.terms, state.index.bank)
     said = np.zeros((block.count, len(Stance)), dtype=np.bool_)
-    pairs = {}
+    pairs, borders = {}, {}
     for column in block.columns:
         vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
-        found = []
-        for hits, owners in state.index.portions(column.space_id, vectors, policy):
+        matching, bordering = Pairs(), Pairs()
+        for hits, owners, matches, near in state.index.graded(column.space_id, vectors, policy):
             rows = column.rows[hits]
-            said[rows, state.stances[owners, Use(screening.use)]] = True
+            said[rows[matches], state.stances[owners[matches], Use(screening.use)]] = True
             if column.space.kind is not Kind.EXACT:
-                found.append(np.unique(np.stack([rows, owners], axis=1), axis=0))
-        if found:
-            pairs[column.space_id] = np.unique(np.concatenate(found), axis=0)
+                matching.add(rows[matches], owners[matches])
+                bordering.add(rows[near], owners[near])
+        pairs[column.space_id] = matching.found
+        borders[column.space_id] = bordering.found
     rows, stances = np.nonzero(said)
     unknown = unknown_rows(block.columns, screening.required_spaces)
     verdicts = combine_block(block.count, rows, stances.astype(np.uint8), unknown)
-    return Matched(verdicts, pairs)
+    return Matched(verdicts, pairs, borders)
+
+
+class Pairs:
+    """Distinct pairs of a row and a register index; stops where there are too many to count."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.int64)
+
+    def add(self, rows: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> None:
+        """Adds int64[h] and int64[h]."""
+        if len(self._keys) <= MAX_PAIRS and len(rows):
+            keys = np.unique(owners << _ROW_BITS | rows)
+            self._keys = np.unique(np.concatenate([self._keys, keys]))
+
+    @property
+    def found(self) -> npt.NDArray[np.int64]:
+        """int64[p, 2], by register index."""
+        return np.stack([self._keys & (2**_ROW_BITS - 1), self._keys >> _ROW_BITS], axis=1)
 
 
 def unknown_rows(columns: Sequence[Column], required: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -20,6 +20,7 @@ from registry.store import budgets, builders, log_state
 from registry.store.companion import Restored, bring_forward, write_companion
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
+from registry.store.tables import Rate
 from registry.vault.key_store import FileKeyStore
 from registry.vault.keyring import Keyring
 
@@ -87,7 +88,9 @@ async def hold_builder(settings: Settings, clock: Clock, name: str) -> None:
     """
     async with founded(settings) as store, store.write() as connection:
         builder_id = await _builder_id(connection, name)
-        await budgets.hold(connection, builder_id, int(clock.now()), [(None, False, None)])
+        await budgets.hold(
+            connection, builder_id, int(clock.now()), [budgets.Need(None, Rate.FREE, None)]
+        )
 
 
 async def release_builder(settings: Settings, clock: Clock, name: str) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
 from registry.services.blocks import Block, block_digest, row_digests
-from registry.services.budget import Exceeded, check_not_held, hold_builder, positives, spend
+from registry.services.budget import Exceeded, check_not_held, hold_builder, spend, spending
 from registry.services.builders import Builder
 from registry.services.matched import match_block
 from registry.services.people import check_columns
@@ -98,7 +98,13 @@ async def _answer(
         row_digests, registry.block_secret, row.id, block, matched.verdicts
     )
     found = await asyncio.to_thread(
-        positives, registry.block_secret, block.columns, matched.pairs, {}
+        spending,
+        registry.block_secret,
+        block.columns,
+        matched.pairs,
+        matched.borders,
+        {},
+        committed=row.root is not None,
     )
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, row.id)
@@ -110,7 +116,7 @@ async def _answer(
         if await screenings.answered(connection, row.id) + block.count > row.candidate_count:
             message = "This block holds more images than the screening announced."
             raise InvalidInput(message)
-        await spend(connection, registry.settings, builder, found, committed=row.root is not None)
+        await spend(connection, registry.settings, builder, found)
         await screenings.insert_block(connection, answered)
         if excluded:
             await contests.insert_excluded(connection, row.id, block.number, excluded)

@@ -12,10 +12,25 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.store.engine import SQLITE
-from registry.store.tables import BUILDER, HOLD, POSITIVE
+from registry.store.tables import BUILDER, HOLD, POSITIVE, Rate
 
 _IN_LIMIT = 500
 """Values in one statement; SQLite takes 32,766 variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Why a builder is held.
+
+    Attributes:
+        register_index: the record whose budget would have been exceeded; None: another reason.
+        rate: which of its budgets.
+        allowance: what the release of it allows; None: no change.
+    """
+
+    register_index: int | None
+    rate: Rate
+    allowance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +41,14 @@ class HoldRow:
         builder: its name.
         register_index: the record whose budget would have been exceeded; None: all of them
             together, or the operator's own decision.
-        committed: whether in committed sessions.
+        rate: which of its budgets.
         held_at, released_at: Unix seconds.
         allowance: candidates that may match that record once this was released; None: no change.
     """
 
     builder: str
     register_index: int | None
-    committed: bool
+    rate: Rate
     held_at: int
     released_at: int | None
     allowance: int | None
@@ -42,45 +57,47 @@ class HoldRow:
 async def count(
     connection: AsyncConnection,
     builder_id: int,
-    positives: Iterable[tuple[int, bool, bytes]],
+    rate: Rate,
+    told: Iterable[tuple[int, bytes]],
 ) -> None:
     """Counts candidates; those that are counted already are not counted again.
 
     Args:
         connection: within the transaction that answers.
         builder_id: who asks.
-        positives: register index, whether in a committed session, digest of the candidate.
+        rate: as what.
+        told: register index and digest of the candidate.
     """
     make = sqlite.insert if connection.dialect.name == SQLITE else postgresql.insert
     statement = make(POSITIVE).on_conflict_do_nothing(
         index_elements=list(POSITIVE.primary_key.columns)
     )
-    for portion in batched(positives, _IN_LIMIT):
+    for portion in batched(told, _IN_LIMIT):
         await connection.execute(
             statement,
             [
                 {
                     "builder_id": builder_id,
                     "register_index": register_index,
-                    "committed": committed,
+                    "rate": rate,
                     "candidate": candidate,
                 }
-                for register_index, committed, candidate in portion
+                for register_index, candidate in portion
             ],
         )
 
 
 async def counted(
-    connection: AsyncConnection, builder_id: int, committed: bool, registers: Sequence[int]
+    connection: AsyncConnection, builder_id: int, rate: Rate, registers: Sequence[int]
 ) -> dict[int, int]:
-    """Register index → how many distinct candidates of this builder matched, for those that any."""
+    """Register index → distinct candidates of this builder, for those that have any."""
     found: dict[int, int] = {}
     for portion in batched(registers, _IN_LIMIT):
         rows = await connection.execute(
             select(POSITIVE.c.register_index, func.count())
             .where(
                 POSITIVE.c.builder_id == builder_id,
-                POSITIVE.c.committed == committed,
+                POSITIVE.c.rate == rate,
                 POSITIVE.c.register_index.in_(portion),
             )
             .group_by(POSITIVE.c.register_index)
@@ -89,15 +106,13 @@ async def counted(
     return found
 
 
-async def allowances(
-    connection: AsyncConnection, builder_id: int, committed: bool
-) -> Mapping[int, int]:
+async def allowances(connection: AsyncConnection, builder_id: int, rate: Rate) -> Mapping[int, int]:
     """Register index → candidates that an operator's release has allowed this builder."""
     rows = await connection.execute(
         select(HOLD.c.register_index, func.max(HOLD.c.allowance).label("allowance"))
         .where(
             HOLD.c.builder_id == builder_id,
-            HOLD.c.committed == committed,
+            HOLD.c.rate == rate,
             HOLD.c.released_at.is_not(None),
             HOLD.c.register_index.is_not(None),
             HOLD.c.allowance.is_not(None),
@@ -126,7 +141,7 @@ async def hold(
     connection: AsyncConnection,
     builder_id: int,
     at: int,
-    needs: Sequence[tuple[int | None, bool, int | None]],
+    needs: Sequence[Need],
 ) -> None:
     """Holds a builder.
 
@@ -134,19 +149,19 @@ async def hold(
         connection: of a writing transaction.
         builder_id: whom.
         at: Unix seconds.
-        needs: register index, whether in committed sessions, and the allowance of its release.
+        needs: for which records.
     """
     await connection.execute(
         insert(HOLD),
         [
             {
                 "builder_id": builder_id,
-                "register_index": register_index,
-                "committed": committed,
+                "register_index": need.register_index,
+                "rate": need.rate,
                 "held_at": at,
-                "allowance": allowance,
+                "allowance": need.allowance,
             }
-            for register_index, committed, allowance in needs
+            for need in needs
         ],
     )
 
@@ -166,11 +181,15 @@ async def holds(connection: AsyncConnection, *, released: bool) -> list[HoldRow]
     query = select(
         BUILDER.c.name,
         HOLD.c.register_index,
-        HOLD.c.committed,
+        HOLD.c.rate,
         HOLD.c.held_at,
         HOLD.c.released_at,
         HOLD.c.allowance,
     ).join_from(HOLD, BUILDER)
     if not released:
         query = query.where(HOLD.c.released_at.is_(None))
-    return [HoldRow(*row) for row in await connection.execute(query.order_by(HOLD.c.id))]
+    rows = await connection.execute(query.order_by(HOLD.c.id))
+    return [
+        HoldRow(name, register_index, Rate(rate), held_at, released_at, allowance)
+        for name, register_index, rate, held_at, released_at, allowance in rows
+    ]

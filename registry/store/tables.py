@@ -334,15 +334,26 @@ class Contest(_StoreModel, table=True):
     log_size: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class Rate(IntEnum):
+    """What a candidate is counted as."""
+
+    FREE = 0
+    """It matches, in a session without a commitment, or it is a face."""
+    COMMITTED = 1
+    """It matches, in a committed session of works."""
+    BORDER = 2
+    """It lies near the border of a match, on either side; not in a committed session of works."""
+
+
 class Positive(_StoreModel, table=True):
-    """A candidate that matched a record, counted against the builder's budget for that record."""
+    """A candidate that told something of a record, counted against the builder's budget for it."""
 
     __tablename__ = "positive"
-    __table_args__ = (_length("candidate", _CANDIDATE),)
+    __table_args__ = (_length("candidate", _CANDIDATE), _check("rate", "rate BETWEEN 0 AND 2"))
 
     builder_id: int = Field(sa_column=Column(Integer, ForeignKey("builder.id"), primary_key=True))
     register_index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    committed: bool = Field(sa_column=Column(Boolean, primary_key=True))
+    rate: int = Field(sa_column=Column(SmallInteger, primary_key=True, autoincrement=False))
     candidate: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
 
 
@@ -350,14 +361,17 @@ class Hold(_StoreModel, table=True):
     """A builder whose blocks wait for the operator, and what became of it."""
 
     __tablename__ = "hold"
-    __table_args__ = (_check("allowance", "allowance >= 0"),)
+    __table_args__ = (
+        _check("allowance", "allowance >= 0"),
+        _check("rate", "rate BETWEEN 0 AND 2"),
+    )
 
     id: int | None = Field(sa_column=Column(Integer, primary_key=True))
     builder_id: int = Field(
         sa_column=Column(Integer, ForeignKey("builder.id"), nullable=False, index=True)
     )
     register_index: int | None = Field(sa_column=Column(BigInteger, nullable=True))
-    committed: bool = Field(sa_column=Column(Boolean, nullable=False))
+    rate: int = Field(sa_column=Column(SmallInteger, nullable=False))
     held_at: int = Field(sa_column=Column(BigInteger, nullable=False))
     released_at: int | None = Field(sa_column=Column(BigInteger, nullable=True))
     allowance: int | None = Field(sa_column=Column(BigInteger, nullable=True))

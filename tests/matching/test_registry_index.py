@@ -228,3 +228,14 @@ def test_memory_per_record_is_as_stated():
         for name, space in view.spaces.items()
     }
     assert held == {"sha256": 40, "pdq-1": 320, "sscd-1": 4_120, "url-1": 0, "face-1": 0}
+
+
+def test_a_record_at_the_bound_of_the_norm_is_read_by_another_machine_too():
+    """What was taken here may be a hair beyond the bound there: no log must end for that."""
+    unit = np.eye(1, SPACES["sscd-1"].dimension, dtype=np.float64)[0]
+    beyond = (unit * 1.0203).astype("<f2").tobytes()
+    with pytest.raises(BadFingerprint):
+        check_fingerprints({"sscd-1": (beyond,)})
+    view = MatchingIndex().apply([(7, {"sscd-1": (beyond,)}, None)], [])
+    _, owners = view.search("sscd-1", unit.astype(np.float32)[None])
+    assert set(owners) == {7}

@@ -18,7 +18,7 @@ from registry.services.running import running
 from registry.services.sessions import Opening
 from registry.services.shredding import shred_ended
 from registry.store import budgets
-from registry.store.tables import POSITIVE, SCREENING_BLOCK
+from registry.store.tables import POSITIVE, SCREENING_BLOCK, Rate
 from tests.support.people import Picture, columns
 from tests.support.registering import Harness
 
@@ -28,7 +28,7 @@ SMALL = 4
 
 @pytest.fixture
 async def harness(settings, clock):
-    small = settings.model_copy(update={"budget": SMALL, "committed_budget": 2 * SMALL})
+    small = settings.model_copy(update={"budget": SMALL, "border_budget": SMALL})
     async with running(small, clock) as registry:
         yield Harness(registry, clock)
 
@@ -38,6 +38,16 @@ def near(picture, seed):
     axis = np.frombuffer(picture.sscd, "<f2").astype(np.float64)
     made = axis + 0.02 * np.random.default_rng(seed).standard_normal(axis.size)
     return encode_float((made / np.linalg.norm(made)).astype(np.float32))
+
+
+def resembling(picture, similarity, seed):
+    """A vector whose cosine with a picture's is as given."""
+    axis = np.frombuffer(picture.sscd, "<f2").astype(np.float64)
+    axis /= np.linalg.norm(axis)
+    other = np.random.default_rng([seed, 7]).standard_normal(axis.size)
+    other -= (other @ axis) * axis
+    other /= np.linalg.norm(other)
+    return encode_float((similarity * axis + np.sqrt(1 - similarity**2) * other).astype(np.float32))
 
 
 def block(number, vectors):
@@ -82,7 +92,7 @@ async def test_beyond_the_budget_nothing_new_is_answered_until_a_release(harness
     ]
     settings = harness.registry.settings
     (hold,) = await operating.list_holds(settings, released=False)
-    assert (hold.builder, hold.committed) == ("Example Lab", False)
+    assert (hold.builder, hold.rate) == ("Example Lab", Rate.FREE)
     assert await operating.release_builder(settings, harness.clock, "Example Lab") == 1
     assert await operating.list_holds(settings, released=False) == []
     assert await ask(harness, builder, first, 1, [near(CAT, 99), DOG.sscd]) == [
@@ -113,18 +123,61 @@ async def test_equality_costs_nothing(harness):
     assert await rows(harness, POSITIVE) == 0
 
 
-async def test_committed_sessions_have_a_budget_of_their_own(harness):
-    await harness.protect(CAT)
+def told(vectors, *, committed, space="sscd-1", border=False):
+    pairs = {space: np.array([[row, 0] for row in range(len(vectors))])}
+    found, none = (none_of(space), pairs) if border else (pairs, none_of(space))
+    return budget.spending(b"k", block(0, vectors).columns, found, none, {}, committed=committed)
+
+
+def none_of(space):
+    return {space: np.empty((0, 2), np.int64)}
+
+
+async def test_committed_sessions_have_a_budget_of_their_own_and_faces_never(harness):
     builder = await harness.builder()
-    pairs = np.array([[row, 0] for row in range(3)])
     vectors = [near(CAT, seed) for seed in range(3)]
-    found = budget.positives(b"secret", block(0, vectors).columns, {"sscd-1": pairs}, {})
-    people = replace(found, works=frozenset(), people=found.works)
     settings = harness.registry.settings.model_copy(update={"budget": 2, "committed_budget": 3})
     async with harness.registry.store.write() as connection:
-        await budget.spend(connection, settings, builder, found, committed=True)
-        with pytest.raises(budget.Exceeded):  # faces never have the larger one
-            await budget.spend(connection, settings, builder, people, committed=True)
+        await budget.spend(connection, settings, builder, told(vectors, committed=True))
+        faces = told(vectors, committed=True, space="face-1")
+        with pytest.raises(budget.Exceeded):
+            await budget.spend(connection, settings, builder, faces)
+
+
+async def test_what_comes_near_the_border_is_counted_on_either_side(harness):
+    await harness.protect(CAT)
+    builder = await harness.builder()
+    asking = await session(harness, builder)
+    beside = [resembling(CAT, 0.53, 1), resembling(CAT, 0.47, 2), resembling(CAT, 0.44, 3)]
+    assert await ask(harness, builder, asking, 0, beside) == [
+        Verdict.EXCLUDE,
+        Verdict.CLEAR,
+        Verdict.CLEAR,
+    ]
+    async with harness.registry.store.read() as connection:
+        counted = await budgets.counted(connection, builder.id, Rate.BORDER, range(10))
+    assert list(counted.values()) == [2]
+    beside = [resembling(CAT, 0.47, seed) for seed in range(10, 10 + SMALL)]
+    with pytest.raises(Held):
+        await ask(harness, builder, asking, 1, beside)
+    assert told(beside, committed=True, border=True).counts == {}
+
+
+async def test_a_bit_more_or_less_is_counted_too(harness):
+    await harness.protect(CAT)
+    builder = await harness.builder()
+    asking = await session(harness, builder)
+    codes = []
+    for flipped in (29, 30, 31, 32, 33, 34):
+        bits = np.unpackbits(np.frombuffer(CAT.pdq, np.uint8))
+        bits[:flipped] ^= 1
+        codes.append(np.packbits(bits).tobytes())
+    column = Column("pdq-1", np.ones(6, np.bool_), b"".join(codes))
+    answer = await screening.screen(harness.registry, builder, asking, Block(0, (column,)))
+    assert list(answer.verdicts) == [Verdict.EXCLUDE] * 3 + [Verdict.CLEAR] * 3
+    async with harness.registry.store.read() as connection:
+        counted = await budgets.counted(connection, builder.id, Rate.BORDER, range(10))
+    assert list(counted.values()) == [4]
 
 
 async def test_blocks_at_once_do_not_pass_the_budget_together(harness):
@@ -191,7 +244,7 @@ async def test_a_candidate_can_not_be_guessed_without_the_key(harness):
     vectors = [near(CAT, 1)]
     pairs = {"sscd-1": np.array([[0, 0]])}
     one, same, other = (
-        budget.positives(secret, block(0, vectors).columns, pairs, {})
+        budget.spending(secret, block(0, vectors).columns, pairs, {}, {}, committed=False)
         for secret in (b"a" * 32, b"a" * 32, b"b" * 32)
     )
     assert one == same

@@ -76,10 +76,10 @@ RIGHT: Mapping[str, Mapping[str, Any]] = {
     "positive": {
         "builder_id": 1,
         "register_index": 0,
-        "committed": False,
+        "rate": 0,
         "candidate": os.urandom(16),
     },
-    "hold": {"id": 1, "builder_id": 1, "committed": False, "held_at": 1, "allowance": 0},
+    "hold": {"id": 1, "builder_id": 1, "rate": 0, "held_at": 1, "allowance": 0},
     "calibration": {"id": 1, "day": 1, "log_size": 0, "result": "{}"},
 }
 
@@ -141,6 +141,8 @@ WRONG: list[tuple[str, Mapping[str, Any]]] = [
     ("positive", {"builder_id": 2}),
     ("positive", {"candidate": b"c" * 15}),
     ("hold", {"builder_id": 2}),
+    ("hold", {"rate": 3}),
+    ("positive", {"rate": -1}),
     ("hold", {"allowance": -1}),
     ("calibration", {"log_size": -1}),
 ]
