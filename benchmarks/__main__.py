@@ -1,6 +1,6 @@
 """Runs the benchmarks, each in a process of its own, and prints one table.
 
-make bench                                  all of them, about five minutes
+make bench                                  all of them, about a quarter of an hour
 make bench ARGS="replay --records 1000000"  one of them, with what it takes
 make bench ARGS=--json                      for other programs
 """

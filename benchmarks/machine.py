@@ -8,7 +8,7 @@ import faiss
 import psutil
 
 # What matching is made faster by, as Linux calls it.
-_FLAGS = ("avx2", "f16c", "fma", "avx512f", "avx512_vpopcntdq", "sha_ni", "vaes")
+_FLAGS = ("avx2", "f16c", "fma", "avx512f", "avx512_vpopcntdq", "avx512_vnni", "sha_ni", "vaes")
 
 
 def description() -> str:

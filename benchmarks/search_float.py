@@ -134,7 +134,7 @@ def wrong(
         data.rows[found_rows].astype(np.float64),
     )
     # In exact arithmetic; float32 adds up to some 10⁻⁷ more or less.
-    false = np.count_nonzero((scores < threshold) | (exact < threshold - 1e-6))
+    false = int(np.count_nonzero((scores < threshold) | (exact < threshold - 1e-6)))
     missed = len(expected - set(zip(query_numbers.tolist(), found_rows.tolist(), strict=True)))
     yield Figure(f"- of {len(found_rows):,} pairs found, false", false, "pairs", at_most=0)
     yield Figure(f"- of FAISS's {len(expected):,}, missed", missed, "pairs")
@@ -151,8 +151,8 @@ def planted(index: Cascade, data: Data, threshold: float) -> Figure:
         query_numbers, found, _ = index.search(queries)
         hit = np.zeros(QUERIES, np.bool_)
         hit[query_numbers[found == rows[query_numbers]]] = True
-        matching += np.count_nonzero(near)
-        missed += np.count_nonzero(near & ~hit)
+        matching += int(np.count_nonzero(near))
+        missed += int(np.count_nonzero(near & ~hit))
     what = f"- of {matching:,} planted pairs within 0.02 of the threshold, missed: {missed}, share"
     return Figure(what, missed / matching, "", at_most=CLAIM_MISSED)
 

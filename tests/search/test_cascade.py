@@ -24,6 +24,7 @@ from consent_client.search.cascade import (
     inner_products,
 )
 from consent_client.search.choice import CASCADE_ROWS, Structure, structure_for
+from consent_client.search.int8 import bytes_of
 from consent_client.search.rotation import Rotation, rotation
 from consent_client.search.vnni import has_vnni
 
@@ -375,3 +376,28 @@ def test_vnni_is_used_only_where_it_is_named(name, features, there, monkeypatch)
     monkeypatch.setattr(numba.config, "CPU_NAME", name)
     monkeypatch.setattr(numba.config, "CPU_FEATURES", features)
     assert has_vnni() is there
+
+
+@pytest.mark.parametrize("spoilt", ["row", "query"])
+def test_no_match_is_lost_to_rounding_to_bytes(spoilt):
+    """Pairs of which one is turned just so that the other's rounding error counts in full."""
+    dimension, count = 512, 100
+    random = np.random.default_rng(9)
+    by = Rotation.drawn(dimension, seed=7)
+    frame = by.of(np.eye(dimension, dtype=np.float32)).astype(np.float64)
+    one = unit(random, count, dimension)
+    kept = bytes_of(by.of(one), by.padded)
+    rest = by.of(one) - kept.numbers * kept.scales[:, None]
+    across = (rest @ frame.T).astype(np.float64)
+    across -= (across * one).sum(axis=1, keepdims=True) * one
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    other = (0.8 * one + 0.6 * across).astype(np.float32)
+    rows, queries = (one, other) if spoilt == "row" else (other, one)
+    numbers = np.arange(count)
+    thresholds = inner_products(rows, numbers, queries, numbers)
+    rotated = [bytes_of(by.of(each), by.padded) for each in (rows, queries)]
+    rough = [each.numbers * each.scales[:, None] for each in rotated]
+    lost = thresholds - (rough[0] * rough[1]).sum(axis=1)
+    assert lost.min() > 0.003  # without the bound all would be passed over
+    found = pairs(Cascade.build(rows, thresholds, by).search(queries))
+    assert {(number, number) for number in numbers.tolist()} <= found
