@@ -380,24 +380,24 @@ def test_vnni_is_used_only_where_it_is_named(name, features, there, monkeypatch)
 
 @pytest.mark.parametrize("spoilt", ["row", "query"])
 def test_no_match_is_lost_to_rounding_to_bytes(spoilt):
-    """Pairs of which one is turned just so that the other's rounding error counts in full."""
+    """Pairs of which one is rounded away from the other in all coordinates, and that one not."""
     dimension, count = 512, 100
     random = np.random.default_rng(9)
     by = Rotation.drawn(dimension, seed=7)
-    frame = by.of(np.eye(dimension, dtype=np.float32)).astype(np.float64)
-    one = unit(random, count, dimension)
-    kept = bytes_of(by.of(one), by.padded)
-    rest = by.of(one) - kept.numbers * kept.scales[:, None]
-    across = (rest @ frame.T).astype(np.float64)
-    across -= (across * one).sum(axis=1, keepdims=True) * one
-    across /= np.linalg.norm(across, axis=1, keepdims=True)
-    other = (0.8 * one + 0.6 * across).astype(np.float32)
-    rows, queries = (one, other) if spoilt == "row" else (other, one)
+    back = by.of(np.eye(dimension, dtype=np.float32)).astype(np.float64).T
+    signs = random.choice([-1.0, 1.0], (count, dimension))
+    exact = (signs @ back / np.sqrt(dimension)).astype(np.float32)
+    sizes = random.integers(20, 127, (count, dimension)) + 0.45
+    sizes[:, 0] = 127  # what the others are measured by
+    rounded = signs * sizes
+    rounded /= np.linalg.norm(rounded, axis=1, keepdims=True)
+    rounded = (rounded @ back).astype(np.float32)
+    rows, queries = (rounded, exact) if spoilt == "row" else (exact, rounded)
     numbers = np.arange(count)
     thresholds = inner_products(rows, numbers, queries, numbers)
-    rotated = [bytes_of(by.of(each), by.padded) for each in (rows, queries)]
-    rough = [each.numbers * each.scales[:, None] for each in rotated]
+    kept = [bytes_of(by.of(each), by.padded) for each in (rows, queries)]
+    rough = [each.numbers * each.scales[:, None] for each in kept]
     lost = thresholds - (rough[0] * rough[1]).sum(axis=1)
-    assert lost.min() > 0.003  # without the bound all would be passed over
+    assert lost.min() > 0.003  # without its share of the bound all would be passed over
     found = pairs(Cascade.build(rows, thresholds, by).search(queries))
     assert {(number, number) for number in numbers.tolist()} <= found
