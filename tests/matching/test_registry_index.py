@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_client.errors import BadFingerprint, ProtocolError, UnknownSpace
-from consent_client.protocol.fingerprints import encode_float
+from consent_client.protocol.fingerprints import check_fingerprints, encode_float
 from consent_client.protocol.spaces import SPACES, Kind, Space
 from registry.matching.policies import policy_for
 from registry.matching.registry_index import MatchingIndex
@@ -236,6 +236,6 @@ def test_a_record_at_the_bound_of_the_norm_is_read_by_another_machine_too():
     beyond = (unit * 1.0203).astype("<f2").tobytes()
     with pytest.raises(BadFingerprint):
         check_fingerprints({"sscd-1": (beyond,)})
-    view = MatchingIndex().apply([(7, {"sscd-1": (beyond,)}, None)], [])
+    view = MatchingIndex().apply(added({7: {"sscd-1": (beyond,)}}), [])
     _, owners = view.search("sscd-1", unit.astype(np.float32)[None])
     assert set(owners) == {7}

@@ -8,6 +8,7 @@ from consent_client.protocol.fingerprints import (
     check_fingerprint,
     check_fingerprints,
     decode_floats,
+    decode_kept_floats,
     decode_list,
     encode_float,
     encode_list,
@@ -182,3 +183,24 @@ def test_half_a_vector_is_refused(data):
 def test_only_float_spaces_have_vectors():
     with pytest.raises(BadFingerprint):
         decode_floats(DIGEST, SPACES["pdq-1"])
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.91, 1.09))
+def test_a_kept_vector_may_be_a_little_beyond_the_bound(seed, scale):
+    """It was within it when it came, by some other machine's sum."""
+    sscd = SPACES["sscd-1"]
+    unit = np.random.default_rng(seed).standard_normal(sscd.dimension)
+    kept = (unit / np.linalg.norm(unit) * scale).astype("<f2").tobytes()
+    (vector,) = decode_kept_floats(kept, sscd)
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    assert vector @ unit / np.linalg.norm(unit) == pytest.approx(1, abs=2e-2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.03, 0.06, np.nan, np.inf])
+def test_a_kept_vector_that_says_nothing_is_refused(value):
+    sscd = SPACES["sscd-1"]
+    data = np.full(sscd.dimension, value, "<f2").tobytes()
+    with pytest.raises(BadFingerprint):
+        decode_kept_floats(data, sscd)
+    with pytest.raises(BadFingerprint):
+        decode_kept_floats(data[:-1], sscd)
