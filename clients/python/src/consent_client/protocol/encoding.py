@@ -165,7 +165,12 @@ def decode_base64(text: str) -> bytes:
         data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
         data = None
-    # Strict mode leaves one thing to look at: unused bits, which only the last group can have.
-    if data is None or not text.endswith(encode_base64(data[len(data) // 3 * 3 :])):
+    # Strict mode leaves two things to look at: padding after a whole group, which makes the text
+    # longer, and unused bits, which only the last group can have.
+    if (
+        data is None
+        or len(text) != (len(data) + 2) // 3 * 4
+        or not text.endswith(encode_base64(data[len(data) // 3 * 3 :]))
+    ):
         raise Malformed("not canonical base64")
     return data
