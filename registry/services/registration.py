@@ -105,11 +105,19 @@ async def _check_ceiling(registry: Registry, request: RegistrationRequest) -> No
 
     It may be passed by what was written in the moment before the follower has read it.
     """
-    held = registry.follower.state.active_records + registry.sequencer.waiting
+    held = await _active(registry) + registry.sequencer.waiting
     if held < registry.settings.max_records or await _registered(registry, request):
         return
     message = "This registry holds as many records as its operator allows."
     raise RegistryFull(message)
+
+
+async def _active(registry: Registry) -> int:
+    active = registry.follower.state.active_records
+    if registry.ready:
+        return active
+    async with registry.store.read() as connection:  # the log is still being read
+        return await records.count_keys(connection)
 
 
 async def _registered(registry: Registry, request: RegistrationRequest) -> bool:

@@ -128,7 +128,7 @@ class Sealing:
             suite
             for suite in Suite
             if not any(
-                key.suite == suite and key.expiry_day >= needed and key.wrapped_private is not None
+                key.suite == suite and key.expiry_day > needed and key.wrapped_private is not None
                 for key in rows
             )
         ]

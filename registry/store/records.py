@@ -288,6 +288,11 @@ async def wrapped_below(connection: AsyncConnection, epoch: int, limit: int) -> 
     return [WrappedKey(*row) for row in rows]
 
 
+async def count_keys(connection: AsyncConnection) -> int:
+    """How many data keys there are: the active records, and those ended but not shredded yet."""
+    return int(await connection.scalar(select(func.count()).select_from(DATA_KEY)) or 0)
+
+
 async def count_wrapped_below(connection: AsyncConnection, epoch: int) -> int:
     """How many data keys are wrapped under an epoch older than this one."""
     rows = await connection.execute(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from consent_client.protocol.records import RegistrationRequest, register_message
-from consent_client.protocol.sealing import Suite
+from consent_client.protocol.sealing import Suite, decode_sealing_keys
 from consent_client.protocol.spaces import WORK_SPACES
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import (
@@ -20,11 +20,14 @@ from registry.errors import (
     SealRejected,
     SignatureRejected,
 )
+from registry.services.following import Follower
 from registry.services.registration import register
+from registry.services.running import running
 from registry.store import entries
 from registry.store.tables import RecordStatus
 from registry.vault.key_store import FileKeyStore
 from tests.support.people import Picture, until
+from tests.support.registering import Harness
 
 CAT, DOG = Picture(1), Picture(2)
 
@@ -224,3 +227,35 @@ def test_nothing_in_a_request_is_shown_by_repr():
     request = RegistrationRequest.__dataclass_fields__
     shown = {name for name, field in request.items() if field.repr}
     assert shown <= {"record_id", "sealing_key_id"}
+
+
+async def test_a_sealing_key_of_a_day_is_replaced_before_it_expires(settings, clock):
+    short = settings.model_copy(update={"sealing_key_days": 1})
+    for _ in range(3):
+        async with running(short, clock) as registry:
+            await Harness(registry, clock).send(Harness(registry, clock).request(CAT)[1])
+            clock.advance(days=1)
+            await registry.sealing.refresh()
+            verifier = registry.signer.verifier
+            assert decode_sealing_keys(registry.sealing.note, settings.origin, verifier)
+            assert all(
+                key.expiry_day > clock.day
+                for key in decode_sealing_keys(registry.sealing.note, settings.origin, verifier)
+            )
+
+
+async def test_the_record_ceiling_holds_while_the_log_is_still_read(settings, clock, monkeypatch):
+    async with running(settings, clock) as registry:
+        await Harness(registry, clock).protect(CAT)
+
+    async def nothing(_):
+        return 1
+
+    monkeypatch.setattr(Follower, "catch_up", nothing)
+    full = settings.model_copy(update={"max_records": 1})
+    async with running(full, clock) as registry:
+        harness = Harness(registry, clock)
+        assert not registry.ready
+        _, request = harness.request(DOG)
+        with pytest.raises(RegistryFull):
+            await harness.send(request)
