@@ -1,5 +1,6 @@
 """What the owner, and nobody else, may read of a record."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from consent_client.errors import BadSignature, WeakKey
@@ -77,7 +78,7 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
             raise NotYours(NOT_YOURS)
         sealed = await records.sealed(connection, row.register_index)
         if await epochs.current(connection) > registry.keyring.current_epoch:
-            registry.keyring.load(await epochs.live(connection))
+            await asyncio.to_thread(registry.keyring.load, await epochs.live(connection))
     content = None
     kept: tuple[SpaceProtection, ...] = ()
     if sealed is not None and row.terminal_index is None:

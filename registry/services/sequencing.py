@@ -305,7 +305,7 @@ class Sequencer:
     async def _newest_epoch(self, connection: AsyncConnection) -> int:
         epoch = await epochs.current(connection)
         if epoch not in self._keyring.keks:
-            self._keyring.load(await epochs.live(connection))
+            await asyncio.to_thread(self._keyring.load, await epochs.live(connection))
         return epoch
 
 
