@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.services.clock import Clock, day_of
@@ -19,6 +20,8 @@ from registry.store.engine import Store
 from registry.vault.envelope import unwrap_data_key, wrap_data_key
 from registry.vault.key_store import KeyStore
 from registry.vault.keyring import Keyring
+
+log = structlog.get_logger(__name__)
 
 # Rewrapping 500 keys holds the writers' lock for some 10 ms.
 REWRAP_BATCH = 500
@@ -78,7 +81,9 @@ async def rotate(
     destroyed: tuple[int, ...] = ()
     if not waiting_for:
         destroyed = await _destroy_older(store, key_store, clock, epoch)
-    await store.checkpoint_wal()
+    if not await store.checkpoint_wal():
+        # A serving process tries again and again; without one, closing the database does it.
+        log.warning("a reader keeps the old keys in the write-ahead log for a while")
     return Rotation(epoch, resumed, rewrapped, destroyed, waiting_for)
 
 

@@ -10,6 +10,8 @@ A companion holds wrapped keys, public keys, commitments and the log: nothing th
 without the key store.
 """
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,7 @@ from sqlalchemy import Column, Table, and_, delete, func, insert, select, text, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.protocol.log import Erase, EraseReason
-from registry.errors import ConfigurationError, Conflict
+from registry.errors import ConfigurationError, Conflict, StoreBusy
 from registry.settings import SQLITE_SCHEME
 from registry.store import entries, log_state, records
 from registry.store.engine import POSTGRESQL, Store, open_store
@@ -104,10 +106,12 @@ async def write_companion(store: Store, path: Path) -> int:
                     async for page in _pages(source, table, columns):
                         await into.execute(insert(table), page)
                 size = await entries.log_size(source)
-            await target.checkpoint_wal()
+            if not await target.checkpoint_wal():
+                raise StoreBusy("somebody else reads the companion that is being written")
         finally:
             await target.dispose()
         draft.rename(path)
+        await asyncio.to_thread(_flush_folder, path.parent)
     finally:
         for leftover in (draft, *(draft.with_name(draft.name + end) for end in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
@@ -135,6 +139,15 @@ async def bring_forward(store: Store, path: Path) -> Restored:
             return done
     finally:
         await companion.dispose()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a name outlive a power cut; the file's content was flushed by SQLite."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _new_file(path: Path, draft: Path) -> str:
