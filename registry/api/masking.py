@@ -6,7 +6,7 @@ one of a few codes with a sentence of ours. Errors of parsing and validation are
 """
 
 import structlog
-from graphql import GraphQLError
+from graphql import FieldNode, GraphQLError
 
 from registry.errors import AccessError, CorruptRegistry, NotReady, RegistryError, StoreError
 from registry.logs import places
@@ -43,15 +43,21 @@ def outward(error: GraphQLError) -> GraphQLError:
 def note(error: GraphQLError) -> None:
     """Logs what the operator needs: where and of which type, never what was sent."""
     cause = error.original_error
-    path = ".".join(str(step) for step in error.path or ())
+    field = _field(error)
     if isinstance(cause, RegistryError):
-        log.info("refused", code=cause.code, path=path)
+        log.info("refused", code=cause.code, field=field)
     elif _is_the_requests_fault(error):
         log.info("refused", code=BAD_REQUEST)
     else:
         # The exception's message may hold a value, so only its type and place are noted.
         where = places(cause) if cause else []
-        log.error("internal error", type=type(cause).__name__, path=path, where=where)
+        log.error("internal error", type=type(cause).__name__, field=field, where=where)
+
+
+def _field(error: GraphQLError) -> str:
+    """The field's name in the schema. The path would hold aliases: words of the client's choice."""
+    node = error.nodes[0] if error.nodes and error.path else None
+    return node.name.value if isinstance(node, FieldNode) else ""
 
 
 def _is_the_requests_fault(error: GraphQLError) -> bool:

@@ -427,3 +427,15 @@ def test_the_log_holds_no_address_and_no_request(server):
 def test_health_and_readiness(server):
     assert httpx.get(f"{server.url}/health").json() == {"status": "ok"}
     assert httpx.get(f"{server.url}/ready").json() == {"ready": True}
+
+
+def test_the_log_names_fields_of_the_schema_and_no_words_of_the_client(server):
+    answer = server.ask(
+        """mutation O($input: OpenScreeningInput!) { AliasOfTheClientsChoice: openScreening(
+        input: $input) { __typename } }""",
+        input={"dataset": "d", "use": "AI_TRAINING", "requiredSpaces": [], "candidateCount": 1},
+    )
+    assert code_of(answer) == "UNAUTHENTICATED"
+    log = server.log_file.read_text()
+    assert "openScreening" in log
+    assert "AliasOfTheClientsChoice" not in log
