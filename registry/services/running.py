@@ -20,7 +20,7 @@ from registry.matching.threads import one_faiss_thread
 from registry.services.admission import AddressLimit, BuilderQuota
 from registry.services.challenges import Challenges
 from registry.services.clock import Clock
-from registry.services.days import sequence_day
+from registry.services.days import Calendar
 from registry.services.following import Follower
 from registry.services.founding import found
 from registry.services.rotation import forget_gone
@@ -160,10 +160,9 @@ async def _stop(tasks: list[asyncio.Task[None]], follower: Follower) -> None:
 
 
 async def _chores(registry: Registry) -> None:
+    calendar = Calendar(registry.store, registry.follower, registry.clock)
     while True:
-        await _chore(
-            "calendar", lambda: sequence_day(registry.store, registry.follower, registry.clock)
-        )
+        await _chore("calendar", calendar.keep)
         await _chore("sealing keys", registry.sealing.refresh)
         await _chore("compaction", registry.follower.compact)
         await _chore("gone processes", lambda: forget_gone(registry.store, registry.clock))
