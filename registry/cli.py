@@ -176,7 +176,7 @@ def restore(
     """
     settings = _settings()
     _start(verbose=False)
-    done = _run(operating.restore(settings, file))
+    done = _run(operating.restore(settings, SystemClock(), file))
     if as_json:
         _print_json(asdict(done))
     else:

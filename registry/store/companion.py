@@ -12,7 +12,7 @@ without the key store.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from consent_client.protocol.log import Erase, EraseReason
 from registry.errors import ConfigurationError, Conflict, StoreBusy
 from registry.settings import SQLITE_SCHEME
-from registry.store import entries, log_state, records
+from registry.store import entries, epochs, log_state, processes, records
 from registry.store.engine import POSTGRESQL, Store, open_store
 from registry.store.migrate import upgrade
 from registry.store.tables import (
@@ -55,6 +55,10 @@ _TABLES: Final = (
 _REPLACED: Final = (EPOCH, SEALING_KEY, SECRET, BUILDER)
 
 _PAGE = 2_000
+
+_SERVING: Final = (
+    "A process serves this database, or did until half a minute ago: stop it, wait, and try again."
+)
 
 _NEXT_BUILDER = (
     "SELECT setval(pg_get_serial_sequence('builder', 'id'), (SELECT max(id) FROM builder))"
@@ -118,22 +122,37 @@ async def write_companion(store: Store, path: Path) -> int:
     return size
 
 
-async def bring_forward(store: Store, path: Path) -> Restored:
+async def bring_forward(
+    store: Store,
+    path: Path,
+    alive_since: float,
+    before_commit: Callable[[AsyncConnection], Awaitable[None]],
+) -> Restored:
     """Brings a restored database to the state of a companion, in one transaction.
 
     The registry must not be serving. Shredding what has ended is the caller's next step.
 
+    Args:
+        store: the restored database.
+        path: the companion.
+        alive_since: a process heard of since then, in Unix seconds, counts as serving.
+        before_commit: looks whether what was brought can be read; raises if not.
+
     Raises:
         ConfigurationError: no such file, or another registry's.
-        Conflict: the database's log is not the beginning of the companion's.
-        StoreError: nothing was changed.
+        Conflict: the database's log is not the beginning of the companion's; the companion is older
+            than the database; a process serves.
+        StoreError, or what `before_commit` raised. In all cases nothing was changed.
     """
     url = _existing_file(path)
     await upgrade(url)
     companion = open_store(url)
     try:
         async with companion.read() as source, store.write() as into:
+            if await processes.live(into, alive_since):
+                raise Conflict(_SERVING)
             done = await _bring_forward(source, into)
+            await before_commit(into)
             if store.dialect == POSTGRESQL:  # builders came with their numbers
                 await into.execute(text(_NEXT_BUILDER))
             return done
@@ -165,6 +184,9 @@ def _existing_file(path: Path) -> str:
 async def _bring_forward(source: AsyncConnection, into: AsyncConnection) -> Restored:
     if await log_state.origin(source) != await log_state.origin(into):
         raise ConfigurationError("This companion is another registry's.")
+    if await epochs.current(source) < await epochs.current(into):
+        # Its keys are of epochs that a rotation has destroyed since: every record would be lost.
+        raise Conflict("This companion is older than the database: take one made after rotating.")
     start = await entries.log_size(into)
     await _check_prefix(source, into, start)
 

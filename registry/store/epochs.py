@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy import insert as insert_into
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry.store.tables import EPOCH
+from registry.store.tables import DATA_KEY, EPOCH, RECORD
 
 
 class NewEpoch(Protocol):
@@ -70,6 +70,17 @@ async def destroyed(connection: AsyncConnection) -> list[tuple[int, str]]:
         .order_by(EPOCH.c.epoch)
     )
     return [(row.epoch, row.key_name) for row in rows]
+
+
+async def samples(connection: AsyncConnection) -> list[tuple[bytes, bytes]]:
+    """Record id and wrapped data key of one record of each epoch that has any."""
+    first = select(func.min(DATA_KEY.c.register_index)).group_by(DATA_KEY.c.epoch)
+    rows = await connection.execute(
+        select(RECORD.c.record_id, DATA_KEY.c.wrapped)
+        .join_from(DATA_KEY, RECORD)
+        .where(DATA_KEY.c.register_index.in_(first))
+    )
+    return [(row.record_id, row.wrapped) for row in rows]
 
 
 async def insert(connection: AsyncConnection, new: NewEpoch) -> None:

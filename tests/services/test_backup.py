@@ -1,5 +1,6 @@
 """Backup, withdrawal, two rotations, restoring: the withdrawn is unreadable, the others are not."""
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
@@ -11,8 +12,9 @@ import pytest
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import ConfigurationError, Conflict, KeyMissing
 from registry.services import operating, shredding
-from registry.services.rotation import rotate
+from registry.services.rotation import GONE_AFTER_SECONDS, rotate
 from registry.services.running import running
+from registry.store import processes
 from registry.store.engine import SQLITE
 from registry.vault.key_store import FileKeyStore
 from tests.support.people import Picture
@@ -36,7 +38,8 @@ class Backups:
         else:
             self._postgresql("pg_dump", "-Fc", "-f", str(self.file))
 
-    def restore(self):
+    def restore(self, clock):
+        clock.advance(seconds=GONE_AFTER_SECONDS + 1)  # the row of the process is in the backup
         if self.store.dialect == SQLITE:
             for end in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
@@ -94,14 +97,14 @@ async def test_after_two_rotations_a_restored_backup_holds_what_was_not_withdraw
         for _ in range(2):
             await rotate(registry.store, key_store, clock, 10, lambda *_: None)
         await operating.back_up(settings, companion)
-    backups.restore()
+    backups.restore(clock)
     if not with_companion:
         # Alone, the old backup can not even be opened: its epoch is destroyed.
         with pytest.raises(KeyMissing):
             async with running(settings, clock):
                 pass
         return
-    restored = await operating.restore(settings, companion)
+    restored = await operating.restore(settings, clock, companion)
     assert (restored.ended, restored.lost, restored.readable) == (1, 1, 1)
     async with running(settings, clock) as registry:
         again = Harness(registry, clock, harness.person)
@@ -137,8 +140,8 @@ async def test_a_companion_may_hold_records_that_have_ended_and_are_not_shredded
             await operating.back_up(settings, companion)
     with sqlite3.connect(companion) as connection:
         assert connection.execute("SELECT count(*) FROM data_key").fetchone() == (2,)
-    backups.restore()
-    restored = await operating.restore(settings, companion)
+    backups.restore(clock)
+    restored = await operating.restore(settings, clock, companion)
     assert (restored.ended, restored.lost, restored.readable) == (2, 0, 0)
     async with running(settings, clock) as registry:
         assert await Harness(registry, clock).verdicts([CAT, DOG]) == [Verdict.CLEAR] * 2
@@ -154,13 +157,13 @@ async def test_a_companion_of_another_history_is_refused(settings, clock, tmp_pa
         await operating.back_up(settings, companion)
         with pytest.raises(ConfigurationError):
             await operating.back_up(settings, companion)
-    backups.restore()
+    backups.restore(clock)
     async with running(settings, clock) as registry:
         await Harness(registry, clock).protect(DOG)
     with pytest.raises(Conflict):
-        await operating.restore(settings, companion)
+        await operating.restore(settings, clock, companion)
     with pytest.raises(ConfigurationError):
-        await operating.restore(settings, tmp_path / "nothing.db")
+        await operating.restore(settings, clock, tmp_path / "nothing.db")
     other = settings.model_copy(update={"origin": "other.example"})
     with pytest.raises(ConfigurationError):
         async with running(other, clock):
@@ -174,3 +177,48 @@ async def test_a_companion_holds_no_ciphertext_and_no_part_is_left_behind(harnes
     assert companion.stat().st_size < 400_000
     assert companion.stat().st_mode & 0o077 == 0
     assert [path.name for path in tmp_path.glob("companion*")] == ["companion.db"]
+
+
+async def test_a_companion_from_before_a_rotation_destroys_nothing(
+    settings, clock, tmp_path, server_of
+):
+    """Its keys are wrapped under an epoch that is gone: all that is readable would be lost."""
+    key_store = FileKeyStore(settings.keyring_dir)
+    early, late = tmp_path / "early.db", tmp_path / "late.db"
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        await harness.protect(CAT)
+        backups = Backups(settings, registry.store, tmp_path, server_of)
+        await operating.back_up(settings, early)
+        await backups.make()
+        for _ in range(2):
+            await rotate(registry.store, key_store, clock, 10, lambda *_: None)
+        await operating.back_up(settings, late)
+    clock.advance(seconds=GONE_AFTER_SECONDS + 1)
+    with pytest.raises(Conflict):
+        await operating.restore(settings, clock, early)
+    async with running(settings, clock) as registry:
+        assert await Harness(registry, clock).verdicts([CAT]) == [Verdict.EXCLUDE]
+    # Onto a backup of its own time it fits, but the key store has gone on: nothing is changed.
+    backups.restore(clock)
+    with pytest.raises(KeyMissing):
+        await operating.restore(settings, clock, early)
+    restored = await operating.restore(settings, clock, late)
+    assert (restored.lost, restored.readable) == (0, 1)
+
+
+async def test_nothing_is_brought_forward_under_a_serving_process(settings, clock, tmp_path):
+    companion = tmp_path / "companion.db"
+    async with running(settings, clock) as registry:
+        await Harness(registry, clock).protect(CAT)
+        await operating.back_up(settings, companion)
+        while not await live(registry, clock):
+            await asyncio.sleep(0.01)
+        with pytest.raises(Conflict):
+            await operating.restore(settings, clock, companion)
+    await operating.restore(settings, clock, companion)
+
+
+async def live(registry, clock):
+    async with registry.store.read() as connection:
+        return await processes.live(connection, clock.now() - GONE_AFTER_SECONDS)

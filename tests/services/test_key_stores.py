@@ -58,7 +58,7 @@ async def test_commands_refuse_the_key_store_of_another_database(settings, secon
     before = FileKeyStore(settings.keyring_dir).names()
     for command in (
         operating.rotate_keys(mixed, clock, 1, lambda *_: None),
-        operating.restore(mixed, tmp_path / "companion.db"),
+        operating.restore(mixed, clock, tmp_path / "companion.db"),
         operating.add_builder(mixed, clock, "Example Lab", None),
         operating.list_builders(mixed),
         operating.initialise(mixed, clock),
