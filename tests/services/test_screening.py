@@ -11,9 +11,9 @@ from consent_client.protocol.statements import Basis, Stance, Statement, Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import (
     Conflict,
+    Held,
     InvalidInput,
     NotReady,
-    Held,
     ScreeningClosed,
     UnknownScreening,
 )
