@@ -86,10 +86,21 @@ def rotation(dimension: int) -> Rotation:
 
 
 def _frame(random: np.random.Generator, size: int) -> NDArray[np.float64]:
-    """An orthonormal frame, uniformly distributed (Stewart 1980): a QR with positive diagonal."""
-    frame, triangle = np.linalg.qr(random.standard_normal((size, size)))
-    turned: NDArray[np.float64] = frame * np.sign(np.diag(triangle))
-    return turned
+    """An orthonormal frame, uniformly distributed: a product of random reflections (Stewart 1980).
+
+    Faster ways would let the BLAS use all cores, which under load takes seconds for a tenth of one.
+    """
+    frame = np.eye(size)
+    for first in range(size):
+        normal = random.standard_normal(size - first)
+        sign = math.copysign(1.0, normal[0])
+        normal[0] += sign * math.sqrt(np.square(normal).sum())
+        normal *= math.sqrt(2 / np.square(normal).sum())
+        part = frame[:, first:]
+        along = np.einsum("ij,j->i", part, normal)
+        part -= along[:, None] * normal
+        part *= -sign
+    return frame
 
 
 @compiled
