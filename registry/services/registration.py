@@ -79,8 +79,9 @@ async def register(
     registry.challenges.check_work(proof_of_work, request.record_id)
     _check_signature(registry.settings.origin, request)
     content = await _open(registry, request)
-    await _check_ceiling(registry, request)  # again, now that those who came with it wait in line
     record = await _measure(registry, request, content)
+    # Again, now that those who came with it wait in line: nothing is waited for from here on.
+    await _check_ceiling(registry, request)
     data_key = new_data_key()
     done = await registry.sequencer.submit(
         Registering(
