@@ -101,8 +101,8 @@ def _models(images: Sequence[Image.Image], models: Models) -> None:
     """What nobody can leave out: PDQ of the pixels, and SSCD of its input."""
     for image in images:
         pdq.hash_samples(pdq.sample(np.asarray(image)))
-        if sscd.SPACE in models:
-            models[sscd.SPACE].embed(sscd.view(image))
+        if models.of_sscd is not None:
+            models.of_sscd.embed(sscd.view(image))
 
 
 def _client(files: Sequence[bytes], workers: int, spaces: Sequence[str], models: Models) -> None:

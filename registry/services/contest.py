@@ -11,7 +11,7 @@ those that were screened is proved by keyed digests, kept of the rows that a blo
 
 import asyncio
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -57,8 +57,8 @@ class ContestAnswer:
     """
 
     block: int
-    rows: bytes
-    verdicts: bytes
+    rows: bytes = field(repr=False)
+    verdicts: bytes = field(repr=False)
     log_size: int
 
 

@@ -27,8 +27,8 @@ class ContestRow:
     screening_id: bytes
     block_number: int
     digest: bytes = field(repr=False)
-    rows: bytes
-    verdicts: bytes
+    rows: bytes = field(repr=False)
+    verdicts: bytes = field(repr=False)
     log_size: int
 
 

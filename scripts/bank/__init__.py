@@ -3,6 +3,6 @@
     python -m scripts.bank --packages FOLDER
 
 fetches Debian's packages into FOLDER (with `apt-get download`; or give a folder that has them),
-takes pictures out of them and out of scikit-image and scikit-learn, draws pages, forms, charts,
+takes pictures out of them and out of scikit-image, draws pages, forms, charts,
 maps and patterns, and writes `bank-1.npz` and `bank-1.json`. Only fingerprints are kept.
 """

