@@ -12,7 +12,8 @@
     │   ├── NoUsableKey           none of the registry's sealing keys can be used today
     │   ├── BadStatement          a statement that says nothing, or something unknown
     │   ├── BadUrl                an address that has no canonical form
-    │   └── BadNote               a signed note, not well-formed or not signed by the key expected
+    │   ├── BadNote               a signed note, not well-formed or not signed by the key expected
+    │   └── BadProof              a Merkle proof that does not show what it is said to show
     ├── ImageError                this picture can not be fingerprinted; `.source` names the file
     │   ├── UnreadableImage       the file can not be opened: missing, no permission, not a file
     │   ├── NotAnImage            the bytes are no picture in a format we read
@@ -131,6 +132,12 @@ class BadNote(ProtocolError):
     """A signed note that is not well-formed, or is not signed by the key expected."""
 
     code = "BAD_NOTE"
+
+
+class BadProof(ProtocolError):
+    """A Merkle proof that does not show what it is said to show."""
+
+    code = "BAD_PROOF"
 
 
 # Images
