@@ -118,8 +118,7 @@ async def _answer(
             raise InvalidInput(message)
         await spend(connection, registry.settings, builder, found)
         await screenings.insert_block(connection, answered)
-        if excluded:
-            await contests.insert_excluded(connection, row.id, block.number, excluded)
+        await contests.insert_excluded(connection, row.id, block.number, excluded)
     return Answer(block.number, answered.verdicts, answered.log_size), True
 
 

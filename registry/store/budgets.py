@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, false, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,71 +55,74 @@ class HoldRow:
 
 
 async def count(
-    connection: AsyncConnection,
-    builder_id: int,
-    rate: Rate,
-    told: Iterable[tuple[int, bytes]],
+    connection: AsyncConnection, builder_id: int, told: Mapping[Rate, Iterable[tuple[int, bytes]]]
 ) -> None:
     """Counts candidates; those that are counted already are not counted again.
+
+    Where there are none it writes nothing, with as many statements.
 
     Args:
         connection: within the transaction that answers.
         builder_id: who asks.
-        rate: as what.
-        told: register index and digest of the candidate.
+        told: as what → register index and digest of each candidate.
     """
     make = sqlite.insert if connection.dialect.name == SQLITE else postgresql.insert
     statement = make(POSITIVE).on_conflict_do_nothing(
         index_elements=list(POSITIVE.primary_key.columns)
     )
-    for portion in batched(told, _IN_LIMIT):
-        await connection.execute(
-            statement,
-            [
-                {
-                    "builder_id": builder_id,
-                    "register_index": register_index,
-                    "rate": rate,
-                    "candidate": candidate,
-                }
-                for register_index, candidate in portion
-            ],
-        )
+    rows = [
+        {
+            "builder_id": builder_id,
+            "register_index": register_index,
+            "rate": rate,
+            "candidate": candidate,
+        }
+        for rate, candidates in told.items()
+        for register_index, candidate in candidates
+    ]
+    for portion in batched(rows, _IN_LIMIT):
+        await connection.execute(statement, list(portion))
+    if not rows:
+        columns = list(POSITIVE.c)
+        nothing = select(*columns).where(false())
+        await connection.execute(insert(POSITIVE).from_select(columns, nothing))
 
 
 async def counted(
-    connection: AsyncConnection, builder_id: int, rate: Rate, registers: Sequence[int]
-) -> dict[int, int]:
-    """Register index → distinct candidates of this builder, for those that have any."""
-    found: dict[int, int] = {}
-    for portion in batched(registers, _IN_LIMIT):
+    connection: AsyncConnection, builder_id: int, registers: Sequence[int]
+) -> dict[tuple[Rate, int], int]:
+    """(rate, register index) → distinct candidates of this builder, where there are any."""
+    found: dict[tuple[Rate, int], int] = {}
+    for portion in batched(registers, _IN_LIMIT) if registers else [()]:
         rows = await connection.execute(
-            select(POSITIVE.c.register_index, func.count())
+            select(POSITIVE.c.rate, POSITIVE.c.register_index, func.count())
             .where(
                 POSITIVE.c.builder_id == builder_id,
-                POSITIVE.c.rate == rate,
                 POSITIVE.c.register_index.in_(portion),
             )
-            .group_by(POSITIVE.c.register_index)
+            .group_by(POSITIVE.c.rate, POSITIVE.c.register_index)
         )
-        found.update((register_index, number) for register_index, number in rows)
+        found.update(
+            ((Rate(rate), register_index), number) for rate, register_index, number in rows
+        )
     return found
 
 
-async def allowances(connection: AsyncConnection, builder_id: int, rate: Rate) -> Mapping[int, int]:
-    """Register index → candidates that an operator's release has allowed this builder."""
+async def allowances(
+    connection: AsyncConnection, builder_id: int
+) -> Mapping[tuple[Rate, int], int]:
+    """(rate, register index) → candidates that an operator's release has allowed this builder."""
     rows = await connection.execute(
-        select(HOLD.c.register_index, func.max(HOLD.c.allowance).label("allowance"))
+        select(HOLD.c.rate, HOLD.c.register_index, func.max(HOLD.c.allowance).label("allowance"))
         .where(
             HOLD.c.builder_id == builder_id,
-            HOLD.c.rate == rate,
             HOLD.c.released_at.is_not(None),
             HOLD.c.register_index.is_not(None),
             HOLD.c.allowance.is_not(None),
         )
-        .group_by(HOLD.c.register_index)
+        .group_by(HOLD.c.rate, HOLD.c.register_index)
     )
-    return {row.register_index: row.allowance for row in rows}
+    return {(Rate(row.rate), row.register_index): row.allowance for row in rows}
 
 
 async def forget(connection: AsyncConnection, registers: Sequence[int]) -> None:

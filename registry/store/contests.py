@@ -47,6 +47,8 @@ async def insert_excluded(
 ) -> None:
     """Writes the digests of a block's excluded rows, 16 bytes each, in the order of the rows.
 
+    Of none there is a row, too: the time of an answer is not to tell of what it was about.
+
     Raises:
         StoreRefused: there is no such block, or it has them already.
     """
