@@ -13,7 +13,9 @@
     │   ├── BadStatement          a statement that says nothing, or something unknown
     │   ├── BadUrl                an address that has no canonical form
     │   ├── BadNote               a signed note, not well-formed or not signed by the key expected
-    │   └── BadProof              a Merkle proof that does not show what it is said to show
+    │   ├── BadProof              a Merkle proof that does not show what it is said to show
+    │   ├── BadCheckpoint         a note's text that is no checkpoint, or another log's
+    │   └── BadPolicy             a policy that can not be read; `.line` says where
     ├── ImageError                this picture can not be fingerprinted; `.source` names the file
     │   ├── UnreadableImage       the file can not be opened: missing, no permission, not a file
     │   ├── NotAnImage            the bytes are no picture in a format we read
@@ -138,6 +140,26 @@ class BadProof(ProtocolError):
     """A Merkle proof that does not show what it is said to show."""
 
     code = "BAD_PROOF"
+
+
+class BadCheckpoint(ProtocolError):
+    """A text that is not a checkpoint, or a checkpoint of another log than the one expected."""
+
+    code = "BAD_CHECKPOINT"
+
+
+class BadPolicy(ProtocolError):
+    """A policy file that can not be read, or that contradicts itself.
+
+    Attributes:
+        line: number of the line that is wrong, from 1; 0 for the file as a whole.
+    """
+
+    code = "BAD_POLICY"
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.line = line
 
 
 # Images
