@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from limits import parse_many
 from platformdirs import user_data_path
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from consent_client.protocol.origins import check_origin
@@ -23,7 +23,30 @@ POSTGRESQL_SCHEME = "postgresql+asyncpg://"
 # A block of 10,000 images with three spaces is 11 MB of fingerprints, 15 MB as base64.
 DEFAULT_BODY_BYTES = 32 * 2**20
 
+_PORTS = 2**16
+_PORT_DIGITS = 5
+
 Count = Annotated[int, Field(gt=0)]
+
+
+def _address(listen: str) -> tuple[str, int]:
+    """An IP address and a port, written `192.0.2.1:9464` or `[2001:db8::1]:9464`.
+
+    Raises:
+        ValueError: it is something else; a name would be looked up, and might be anybody's.
+    """
+    host, _, port = listen.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if bracketed else host
+    try:
+        version = ipaddress.ip_address(bare).version
+    except ValueError:
+        version = None
+    digits = port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS
+    if version != (6 if bracketed else 4) or not digits or not 0 < int(port) < _PORTS:
+        message = "must be an IP address and a port, as 127.0.0.1:9464 or [::1]:9464"
+        raise ValueError(message)
+    return bare, int(port)
 
 
 class Settings(BaseSettings):
@@ -58,9 +81,26 @@ class Settings(BaseSettings):
         "database. Empty: `keyring` in the data folder.",
     )
 
+    log_dir: Path = Field(
+        default=Path(),
+        description="Folder of the published log: tiles and checkpoint, static files that any web "
+        "server may serve too. One folder for all processes; it must not be lost. Empty: `log` in "
+        "the data folder.",
+    )
+    batch_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
+        default=0.5,
+        description="How long changes are gathered before they are logged, in an order that says "
+        "nothing of when they came. Longer hides more, and lets registrants wait longer.",
+    )
+
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=8400, description="Port to listen on."
+    )
+    metrics_listen: str = Field(
+        default="",
+        description="Address and port that Prometheus metrics are served on, apart from the API: "
+        "`127.0.0.1:9464` or `[::1]:9464`. For a network of the operator's only. Empty: nowhere.",
     )
     development: bool = Field(
         default=False, description="Serve GraphiQL and introspection suggestions at /graphql."
@@ -140,6 +180,14 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Threads that match; 0: one per processor core."
     )
 
+    @field_validator("metrics_listen")
+    @classmethod
+    def _apart_from_the_api(cls, listen: str, info: ValidationInfo) -> str:
+        if listen and _address(listen)[1] == info.data.get("port"):
+            message = "must be another port than the API's"
+            raise ValueError(message)
+        return listen
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
@@ -182,7 +230,14 @@ class Settings(BaseSettings):
             object.__setattr__(self, "database_url", url)
         if self.keyring_dir == Path():
             object.__setattr__(self, "keyring_dir", self.data_dir / "keyring")
+        if self.log_dir == Path():
+            object.__setattr__(self, "log_dir", self.data_dir / "log")
         return self
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where metrics are served, or None."""
+        return _address(self.metrics_listen) if self.metrics_listen else None
 
     @property
     def is_embedded(self) -> bool:

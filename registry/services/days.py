@@ -9,7 +9,6 @@ import structlog
 from consent_client.protocol.log import Day
 from registry.services.clock import Clock, day_of
 from registry.services.following import Follower
-from registry.services.shredding import shred_ended
 from registry.store import entries, records
 from registry.store.engine import Store
 from registry.store.tables import RecordStatus
@@ -104,6 +103,4 @@ async def sequence_day(store: Store, follower: Follower, clock: Clock) -> bool:
         )
     log.info("a day was logged", day=today, expired=len(expiring))
     follower.wake()
-    if expiring:
-        await shred_ended(store)
     return True

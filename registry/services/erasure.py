@@ -2,14 +2,13 @@
 
 from consent_client.protocol.log import Erase, EraseReason
 from registry.errors import Conflict, InvalidInput
-from registry.services.shredding import shred_ended
 from registry.store import entries, records
 from registry.store.engine import Store
 from registry.store.tables import RecordStatus
 
 
 async def erase(store: Store, register_index: int, reason: EraseReason) -> int:
-    """Ends a record by the operator's decision and shreds it.
+    """Ends a record by the operator's decision; it is shredded once that is published.
 
     Returns:
         The index of the ERASE entry.
@@ -28,5 +27,4 @@ async def erase(store: Store, register_index: int, reason: EraseReason) -> int:
         if not await records.insert_terminal(connection, terminal):
             message = f"The record of entry {register_index} has ended before."
             raise Conflict(message)  # rolls the entry back
-    await shred_ended(store)
     return index

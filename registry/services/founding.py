@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from consent_client.protocol.notes import NoteSigner
 from registry.errors import ConfigurationError, KeyStoreError
 from registry.services.clock import Clock, day_of
 from registry.store import epochs, log_state
@@ -69,6 +70,17 @@ async def found(
     # Last: from here on the keys are known to be this database's, and the database is founded.
     await asyncio.to_thread(identity.mark, key_store, identity.mark_of(rows[NOTE_SIGNING]))
     return Secrets(opened[NOTE_SIGNING], opened[CHALLENGES], opened[BLOCK_DIGESTS])
+
+
+async def note_signer(store: Store, key_store: KeyStore, origin: str) -> NoteSigner:
+    """Who signs this registry's checkpoints and sealing keys, for a command beside the server.
+
+    Raises:
+        VaultError: the key store can not be used, or lacks the key.
+    """
+    async with store.read() as connection:
+        rows = {row.name: row for row in await stored.all_secrets(connection)}
+    return NoteSigner(origin, await asyncio.to_thread(vault.load, key_store, rows[NOTE_SIGNING]))
 
 
 async def check_key_store(connection: AsyncConnection, key_store: KeyStore) -> None:

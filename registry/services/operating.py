@@ -12,7 +12,8 @@ from registry.errors import ConfigurationError, InvalidInput
 from registry.services import builders as tokens
 from registry.services.clock import Clock, day_of
 from registry.services.erasure import erase
-from registry.services.founding import check_key_store, found
+from registry.services.founding import check_key_store, found, note_signer
+from registry.services.publishing import open_publisher
 from registry.services.rotation import GONE_AFTER_SECONDS, Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
@@ -42,9 +43,11 @@ async def initialise(settings: Settings, clock: Clock) -> None:
 
 
 async def erase_record(settings: Settings, register_index: int, reason: EraseReason) -> int:
-    """See `services.erasure`."""
+    """See `services.erasure`; publishes and shreds at once, where no process serves."""
     async with founded(settings) as store:
-        return await erase(store, register_index, reason)
+        index = await erase(store, register_index, reason)
+        await _publish_and_shred(settings, store)
+        return index
 
 
 async def rotate_keys(
@@ -146,8 +149,15 @@ async def restore(settings: Settings, clock: Clock, path: Path) -> Restored:
     async with founded(settings) as store:
         alive_since = clock.now() - GONE_AFTER_SECONDS
         restored = await bring_forward(store, path, alive_since, can_be_read)
-        await shred_ended(store)
+        await _publish_and_shred(settings, store)
         return restored
+
+
+async def _publish_and_shred(settings: Settings, store: Store) -> None:
+    signer = await note_signer(store, FileKeyStore(settings.keyring_dir), settings.origin)
+    publisher = open_publisher(settings, store, signer)
+    await publisher.publish()
+    await shred_ended(store, publisher.size)
 
 
 @contextlib.asynccontextmanager

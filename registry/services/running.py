@@ -17,12 +17,15 @@ from registry.matching.packaged_bank import packaged_bank
 from registry.matching.registry_index import MatchingIndex
 from registry.matching.specificity import Bank
 from registry.matching.threads import one_faiss_thread
+from registry.metrics import Metrics
 from registry.services.admission import AddressLimit, BuilderQuota
 from registry.services.challenges import Challenges
 from registry.services.clock import Clock
 from registry.services.days import Calendar
 from registry.services.following import Follower
 from registry.services.founding import found
+from registry.services.observing import Observer
+from registry.services.publishing import Publisher, open_publisher
 from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
@@ -54,11 +57,14 @@ class Registry:
     challenges: Challenges
     follower: Follower
     sequencer: Sequencer
+    publisher: Publisher
     registration_limit: AddressLimit
     withdrawal_limit: AddressLimit
     challenge_limit: AddressLimit
     entries_limit: AddressLimit
     builder_quota: BuilderQuota
+    observer: Observer
+    metrics: Metrics
     matching_threads: ThreadPoolExecutor
     bank: Bank
     block_secret: bytes = field(repr=False)
@@ -66,7 +72,7 @@ class Registry:
     @property
     def ready(self) -> bool:
         """Whether screenings are answered."""
-        return self.follower.ready
+        return self.follower.ready and self.publisher.sound
 
 
 @contextlib.asynccontextmanager
@@ -110,8 +116,13 @@ async def running(
             secrets.token_hex(PROCESS_ID_BYTES),
             settings.follow_seconds,
         )
-        shredder = Shredder(store)
-        sequencer = Sequencer(store, keyring, follower, shredder, settings.queue_size)
+        publisher = open_publisher(settings, store, signer)
+        shredder = Shredder(store, lambda: publisher.size)
+        publisher.on_published(shredder.wake)
+        sequencer = Sequencer(
+            store, keyring, follower, publisher, settings.queue_size, settings.batch_seconds
+        )
+        quota, metrics = BuilderQuota(settings.builder_items_per_day), Metrics()
         threads = stack.enter_context(
             ThreadPoolExecutor(
                 settings.matching_threads or os.cpu_count(),
@@ -129,11 +140,16 @@ async def running(
             challenges=Challenges(kept.challenges, settings.proof_of_work_digits, clock),
             follower=follower,
             sequencer=sequencer,
+            publisher=publisher,
             registration_limit=AddressLimit(settings.registration_limit),
             withdrawal_limit=AddressLimit(settings.withdrawal_limit),
             challenge_limit=AddressLimit(settings.challenge_limit),
             entries_limit=AddressLimit(settings.entries_limit),
-            builder_quota=BuilderQuota(settings.builder_items_per_day),
+            builder_quota=quota,
+            observer=Observer(
+                store, follower, sequencer, quota, metrics, clock, settings.max_records
+            ),
+            metrics=metrics,
             matching_threads=threads,
             bank=bank,
             block_secret=kept.block_digests,
@@ -143,7 +159,9 @@ async def running(
             for name, work in (
                 ("following", follower.run()),
                 ("sequencing", sequencer.run()),
+                ("publishing", publisher.run()),
                 ("shredding", shredder.run()),
+                ("observing", registry.observer.run()),
                 ("chores", _chores(registry)),
             )
         ]

@@ -1,17 +1,21 @@
 """One writer per process turns changes into log entries, many in one transaction.
 
-A commit costs a disk flush whatever it holds, so changes that wait together are written together:
+Changes are gathered for a moment and put into an order drawn by lot, so that the log does not show
+in which they came. A commit costs a disk flush whatever it holds, so they are written together:
 records, their data keys and their entries in one transaction, or none of them. Indices are dense
-because they are given out under the writers' lock, which all processes share.
+because they are given out under the writers' lock, which all processes share. Then the log is
+published (`services.publishing`).
 
 Nobody is answered before the commit. A crash before it leaves nothing; after it, the client that
 heard nothing sends the same bytes again and gets the same answer.
 """
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import batched
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,7 +25,7 @@ from consent_client.protocol.log import Register, Withdraw
 from registry.errors import Busy, Conflict, NotYours, RegistryError, StoreBusy
 from registry.services.challenges import NOT_YOURS
 from registry.services.following import Follower
-from registry.services.shredding import Shredder
+from registry.services.publishing import Publisher
 from registry.store import entries, epochs, records
 from registry.store.engine import Store
 from registry.store.tables import RecordStatus
@@ -33,6 +37,8 @@ log = structlog.get_logger(__name__)
 # Enough to spread one disk flush over many changes, few enough that the writers' lock is held for
 # some tens of milliseconds.
 BATCH = 128
+
+_LOT = random.SystemRandom()  # whoever can foretell the order can undo it
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,7 @@ class Sequencer:
         store: where to.
         keyring: wraps data keys under the newest epoch, checked under the writers' lock.
         follower: is told when there is something new.
-        shredder: is told when something has ended.
-        queue_size: changes that may wait; more are refused with `Busy`.
+        queue_size: changes that may wait; more are refused with `Busy`, and counted in `refused`.
     """
 
     def __init__(
@@ -120,14 +125,18 @@ class Sequencer:
         store: Store,
         keyring: Keyring,
         follower: Follower,
-        shredder: Shredder,
+        publisher: Publisher,
         queue_size: int,
+        batch_seconds: float,
     ) -> None:
         self._store = store
         self._keyring = keyring
         self._follower = follower
-        self._shredder = shredder
+        self._publisher = publisher
+        self._batch_seconds = batch_seconds
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue(queue_size)
+        self.capacity = queue_size
+        self.refused = 0
         self._writing = 0
         self._registering: Counter[bytes] = Counter()
 
@@ -147,6 +156,7 @@ class Sequencer:
             Busy: there is none.
         """
         if self._queue.full():
+            self.refused += 1
             message = "The registry is busy; please send the same request again."
             raise Busy(message)
 
@@ -178,23 +188,15 @@ class Sequencer:
 
     async def run(self) -> None:
         """Writes until cancelled."""
-        held: _Pending | None = None
         while True:
-            batch = [held or await self._queue.get()]
-            held = None
-            registering = {batch[0].change.record_id}
-            while len(batch) < BATCH and not self._queue.empty():
-                pending = self._queue.get_nowait()
-                if isinstance(pending.change, Withdrawing) and (
-                    pending.change.record_id in registering
-                ):
-                    held = pending  # FORMATS §5: WITHDRAW is in a later batch than its REGISTER
-                    break
-                registering.add(pending.change.record_id)
-                batch.append(pending)
-            self._writing = len(batch)
-            await self._write(batch)
-            self._writing = 0
+            gathered = [await self._queue.get()]
+            await asyncio.sleep(self._batch_seconds)
+            while not self._queue.empty():
+                gathered.append(self._queue.get_nowait())
+            self._writing = len(gathered)
+            for batch in _batches(gathered):
+                await self._write(batch)
+                self._writing -= len(batch)
 
     async def _write(self, batch: Sequence[_Pending]) -> None:
         try:
@@ -218,8 +220,7 @@ class Sequencer:
             else:
                 pending.answer.set_exception(outcome)
         self._follower.wake()
-        if any(isinstance(pending.change, Withdrawing) for pending in batch):
-            self._shredder.wake()
+        self._publisher.wake()
 
     async def _commit(self, changes: Sequence[Change]) -> list[Outcome]:
         async with self._store.write() as connection:
@@ -307,6 +308,25 @@ class Sequencer:
         if epoch not in self._keyring.keks:
             await asyncio.to_thread(self._keyring.load, await epochs.live(connection))
         return epoch
+
+
+def _batches(gathered: list[_Pending]) -> Iterator[list[_Pending]]:
+    """Transactions, in an order drawn by lot.
+
+    A record's own changes stay in theirs, and each is in a transaction of its own: FORMATS §5 wants
+    WITHDRAW in a later batch than its REGISTER.
+    """
+    rounds: list[list[_Pending]] = []
+    seen: Counter[bytes] = Counter()
+    for pending in gathered:
+        earlier = seen[pending.change.record_id]
+        seen[pending.change.record_id] += 1
+        if earlier == len(rounds):
+            rounds.append([])
+        rounds[earlier].append(pending)
+    for changes in rounds:
+        _LOT.shuffle(changes)
+        yield from map(list, batched(changes, BATCH))
 
 
 def _heed(answer: asyncio.Future[Sequenced]) -> None:

@@ -1,13 +1,15 @@
 """What has ended becomes unreadable: its data key and ciphertext leave the store.
 
 The terminal entry comes first, always: a record is shredded only after the entry that ended it is
-committed. The shred watermark rises with it, so that no process answers any more for a log size at
+under a published checkpoint, so that nothing is destroyed for a reason that nobody can see. The
+shred watermark rises with it, so that no process answers any more for a log size at
 which the record still was active. Old backups go dark when the epoch's key is destroyed
 (`services.rotation`).
 """
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -34,10 +36,12 @@ class Shredder:
 
     Args:
         store: where from.
+        published: gives the size of the published log.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, published: Callable[[], int]) -> None:
         self._store = store
+        self._published = published
         self._ended = asyncio.Event()
         self._pause = PAUSE_SECONDS
         self._not_before = 0.0
@@ -53,7 +57,7 @@ class Shredder:
         """
         while True:
             try:
-                await shred_rows(self._store)
+                await shred_rows(self._store, self._published())
                 await self._empty_wal()
             except RegistryError as error:
                 log.warning("shredding postponed", code=error.code)
@@ -74,8 +78,12 @@ class Shredder:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
 
-async def shred_ended(store: Store) -> int:
+async def shred_ended(store: Store, published: int) -> int:
     """Shreds every record that has ended, and tries to empty SQLite's write-ahead log.
+
+    Args:
+        store: where from.
+        published: size of the published log; what ended beyond it has to wait.
 
     Returns:
         How many were shredded.
@@ -83,13 +91,13 @@ async def shred_ended(store: Store) -> int:
     Raises:
         StoreError: the database can not be reached; no record is half shredded.
     """
-    shredded = await shred_rows(store)
+    shredded = await shred_rows(store, published)
     await store.checkpoint_wal()
     return shredded
 
 
-async def shred_rows(store: Store) -> int:
-    """Shreds every record that has ended and was not shredded yet; safe to repeat at any time.
+async def shred_rows(store: Store, published: int) -> int:
+    """Shreds what has ended in the published log and was not shredded yet; safe to repeat.
 
     SQLite keeps deleted pages in its write-ahead log until that is emptied, which a long reader can
     prevent; so `Shredder` tries it each time, whether there was something to shred or not.
@@ -101,16 +109,16 @@ async def shred_rows(store: Store) -> int:
         StoreError: the database can not be reached; no record is half shredded.
     """
     shredded = 0
-    while ended := await _portion(store):
+    while ended := await _portion(store, published):
         shredded += ended
     return shredded
 
 
-async def _portion(store: Store) -> int:
+async def _portion(store: Store, published: int) -> int:
     async with store.read() as connection:
-        if not await records.unshredded(connection, limit=1):
+        if not await records.unshredded(connection, limit=1, below=published):
             return 0  # without asking for the writers' lock: this is looked at every few seconds
     async with store.write() as connection:
-        ended = await records.unshredded(connection, limit=PORTION)
+        ended = await records.unshredded(connection, limit=PORTION, below=published)
         await records.shred(connection, ended)
     return len(ended)

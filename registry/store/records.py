@@ -224,21 +224,26 @@ async def insert_terminals(connection: AsyncConnection, terminals: Sequence[Term
         await connection.execute(insert(TERMINAL), [_terminal_row(row) for row in terminals])
 
 
-async def unshredded(connection: AsyncConnection, limit: int | None = None) -> list[int]:
+async def unshredded(
+    connection: AsyncConnection, limit: int | None = None, below: int | None = None
+) -> list[int]:
     """Register indices of the records that have ended and were not shredded yet, ascending.
 
     Args:
         connection: of any transaction.
+        below: only those that ended by an entry before this one; None: all.
         limit: how many at most; a day on which very many expire is shredded in several
             transactions, so that the writers' lock is not held for seconds.
     """
-    rows = await connection.scalars(
+    wanted = (
         select(TERMINAL.c.register_index)
         .where(text("NOT shredded"))
         .order_by(TERMINAL.c.register_index)
         .limit(limit)
     )
-    return list(rows)
+    if below is not None:
+        wanted = wanted.where(TERMINAL.c.entry_index < below)
+    return list(await connection.scalars(wanted))
 
 
 async def shred(connection: AsyncConnection, register_indices: Iterable[int]) -> None:

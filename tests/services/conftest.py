@@ -25,6 +25,7 @@ def settings(store_url, tmp_path):
         registration_limit="100000/minute",
         challenge_limit="100000/minute",
         follow_seconds=0.05,
+        batch_seconds=0,
     )
 
 

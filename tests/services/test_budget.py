@@ -228,7 +228,8 @@ async def test_what_was_counted_goes_with_the_record(harness):
     builder = await harness.builder()
     await ask(harness, builder, await session(harness, builder), 0, [near(CAT, 1)])
     await harness.withdraw(owner, request.commitment)
-    await shred_ended(harness.registry.store)
+    await harness.registry.publisher.publish()
+    await shred_ended(harness.registry.store, harness.registry.publisher.size)
     assert await rows(harness, POSITIVE) == 0
 
 

@@ -25,6 +25,8 @@ CAT, DOG = Picture(1), Picture(2)
 
 
 async def shredded(harness, register_index):
+    await harness.registry.publisher.publish()
+    await shred_ended(harness.registry.store, harness.registry.publisher.size)
     async with harness.registry.store.read() as connection:
         return await records.sealed(connection, register_index) is None
 
@@ -171,8 +173,10 @@ async def test_an_expired_record_stays_expired_when_it_is_withdrawn_later(harnes
 async def test_shredding_again_finds_nothing(harness):
     owner, request, _ = await harness.protect(CAT)
     await harness.withdraw(owner, request.commitment)
-    await shred_ended(harness.registry.store)
-    assert await shred_ended(harness.registry.store) == 0
+    publisher = harness.registry.publisher
+    await publisher.publish()
+    await shred_ended(harness.registry.store, publisher.size)
+    assert await shred_ended(harness.registry.store, publisher.size) == 0
 
 
 async def test_a_refusal_wins_over_a_consent_until_it_is_withdrawn(harness):

@@ -51,6 +51,7 @@ class Server:
             "CONSENT_REGISTRY_ORIGIN": "registry.example/test",
             "CONSENT_REGISTRY_PORT": str(self.port),
             "CONSENT_REGISTRY_PROOF_OF_WORK_DIGITS": "1",
+            "CONSENT_REGISTRY_BATCH_SECONDS": "0.01",
             "CONSENT_REGISTRY_REGISTRATION_LIMIT": "1000000/minute",
             "CONSENT_REGISTRY_CHALLENGE_LIMIT": "1000000/minute",
         }

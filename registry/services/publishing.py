@@ -1,0 +1,321 @@
+"""Entries that are committed are published: tiles first, then the checkpoint that signs them.
+
+What is committed in the store can not change any more, so publishing is a function of it: whoever
+does it writes the same bytes, and what a crash interrupts the next one repeats. One process does it
+at a time; the checkpoint is swapped for the one it grew from and never goes back.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import structlog
+
+from consent_client.errors import ProtocolError
+from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
+from consent_client.protocol.merkle import Nodes, consistency_proof, inclusion_proof
+from consent_client.protocol.notes import NoteSigner
+from consent_client.protocol.tiles import TILE_WIDTH, tile_nodes, tile_path
+from registry.errors import Busy, CorruptRegistry, InvalidInput, RegistryError
+from registry.settings import Settings
+from registry.store import entries
+from registry.store.engine import Store
+from registry.tlog.edge import Edge
+from registry.tlog.storage import FolderStorage, LogStorage
+
+log = structlog.get_logger(__name__)
+
+# Entries read and hashed at a time: a few MB, and full bundles so that none is written in parts.
+PORTION = 16 * TILE_WIDTH
+
+# How long an answer waits for its checkpoint before its client is told to ask again.
+PATIENCE_SECONDS = 10.0
+
+# How often it is looked for what other processes committed or published.
+POLL_SECONDS = 0.25
+
+# Full tiles kept in memory for proofs: 8 KiB each.
+TILES_KEPT = 1_024
+
+type Cosign = Callable[[str, Nodes], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published checkpoint.
+
+    Attributes:
+        size: entries under it.
+        root: of the tree over them, 32 bytes.
+        note: the checkpoint as it was signed.
+    """
+
+    size: int
+    root: bytes
+    note: str
+
+
+class Publisher:
+    """Publishes the log and proves what is in it.
+
+    Args:
+        store: where the entries are.
+        storage: where they are published.
+        signer: signs checkpoints; its name is the log's origin.
+        cosign: asks witnesses to sign too; takes and gives a note. None: there are none.
+    """
+
+    def __init__(
+        self, store: Store, storage: LogStorage, signer: NoteSigner, cosign: Cosign | None = None
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._signer = signer
+        self._cosign = cosign
+        self._published: Published | None = None
+        self._edge = Edge()
+        self._publishing = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._failure: CorruptRegistry | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._full_tile = lru_cache(TILES_KEPT)(self._tile)
+
+    @property
+    def published(self) -> Published | None:
+        """The newest checkpoint this process has seen, or None before the first.
+
+        Raises:
+            CorruptRegistry: the published log and the store contradict each other.
+        """
+        if self._failure is not None:
+            raise self._failure
+        return self._published
+
+    @property
+    def sound(self) -> bool:
+        """Whether the published log and the store agree, as far as is known."""
+        return self._failure is None
+
+    @property
+    def size(self) -> int:
+        """Entries under the newest checkpoint this process has seen."""
+        return self._published.size if self._published else 0
+
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Calls a function whenever a newer checkpoint is published, by whichever process."""
+        self._listeners.append(listener)
+
+    def wake(self) -> None:
+        """Says that there may be new entries."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publishes until cancelled; what fails is logged and tried again."""
+        while True:
+            try:
+                await self.publish()
+            except CorruptRegistry:
+                return  # logged where it was found; `published` raises from now on
+            except RegistryError as error:
+                log.warning("publishing postponed", code=error.code)
+            except Exception:  # whatever it was, it is tried again
+                log.exception("publishing failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            self._wake.clear()
+
+    async def publish(self) -> int:
+        """Publishes all that is in the log now.
+
+        Returns:
+            The size of the published log.
+
+        Raises:
+            CorruptRegistry: what was published is not the beginning of this log.
+            StoreError: the store or the storage can not be used; nothing is half published.
+        """
+        async with self._publishing:
+            before = self.size
+            try:
+                await self._publish()
+            except CorruptRegistry as error:
+                log.critical("the published log is not this database's", reason=str(error))
+                self._failure = error
+                raise
+            finally:
+                async with self._moved:
+                    self._moved.notify_all()
+        if self.size > before:
+            for listener in self._listeners:
+                listener()
+        return self.size
+
+    async def at_least(self, size: int) -> Published:
+        """The newest checkpoint, once it covers a log size.
+
+        Raises:
+            Busy: it did not within some seconds; the entries are committed all the same.
+            CorruptRegistry: it never will.
+        """
+        if self.published is None or self.size < size:
+            self.wake()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS), self._moved:
+                    await self._moved.wait_for(lambda: self._failure or self.size >= size)
+            except TimeoutError:
+                message = "It is written, but not yet published; please send the same again."
+                raise Busy(message) from None
+        published = self.published
+        assert published is not None  # noqa: S101 (for the type checker: `size` is at least 1)
+        return published
+
+    async def prove_inclusion(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
+        """The proof that an entry is in the published log of `size` entries (the newest one).
+
+        Raises:
+            InvalidInput: no such entry, or not published yet.
+        """
+        size = self.size if size is None else size
+        if not 0 <= index < size <= self.size:
+            message = f"Entry {index} is not in a published log of {size}."
+            raise InvalidInput(message)
+        return await self._prove(inclusion_proof, index, size)
+
+    async def prove_consistency(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the log of `old` entries is the beginning of that of `new`.
+
+        Raises:
+            InvalidInput: not two sizes of the published log.
+        """
+        if not 0 <= old <= new <= self.size:
+            message = f"The published log has not grown from {old} to {new}."
+            raise InvalidInput(message)
+        return await self._prove(consistency_proof, old, new)
+
+    async def _prove(
+        self, proof: Callable[[Nodes, int, int], tuple[bytes, ...]], *numbers: int
+    ) -> tuple[bytes, ...]:
+        size = numbers[-1]
+        try:
+            return await asyncio.to_thread(proof, self._nodes(size), *numbers)
+        except LookupError as error:
+            message = f"The published log lacks {error}."
+            raise CorruptRegistry(message) from None
+
+    async def _publish(self) -> None:
+        async with self._store.read() as connection:
+            size = await entries.log_size(connection)
+        known = await asyncio.to_thread(self._storage.checkpoint)
+        if self._published is not None and known == self._published.note and size == self.size:
+            return
+        async with _held(self._storage):
+            known = await asyncio.to_thread(self._storage.checkpoint)
+            await self._take_up(known)
+            async with self._store.read() as connection:
+                size = await entries.log_size(connection)
+            await self._check_beginning(size)
+            if size > self._edge.size:
+                await self._extend(known, size)
+
+    async def _take_up(self, note: str | None) -> None:
+        """Learns what another process, or this one before it was stopped, has published."""
+        if note is None:
+            if self._published is not None:
+                message = "The published checkpoint has disappeared."
+                raise CorruptRegistry(message)
+            return
+        if self._published is not None and note == self._published.note:
+            return
+        try:
+            checkpoint = open_checkpoint(note, self._signer.verifier)
+        except ProtocolError as error:
+            message = f"The published checkpoint is not this registry's: {error}."
+            raise CorruptRegistry(message) from None
+        if checkpoint.size < self.size:
+            message = f"The published log went back from {self.size} to {checkpoint.size} entries."
+            raise CorruptRegistry(message)
+        edge = await asyncio.to_thread(Edge.load, self._read, checkpoint.size)
+        if edge.root() != checkpoint.root:
+            message = "The published tiles are not what their checkpoint signs."
+            raise CorruptRegistry(message)
+        self._edge = edge
+        self._published = Published(checkpoint.size, checkpoint.root, note)
+        await self._check_bundle()
+
+    async def _check_beginning(self, size: int) -> None:
+        if size < self._edge.size:
+            message = (
+                f"The database holds {size} entries, {self._edge.size} are published: an older "
+                "state was restored. Continuing from it would be a second, contradicting log."
+            )
+            raise CorruptRegistry(message)
+
+    async def _check_bundle(self) -> None:
+        """The last entries that were published are those of the store."""
+        bundle = self._edge.bundle
+        async with self._store.read() as connection:
+            stored = await entries.read_data(connection, self._edge.size - len(bundle), len(bundle))
+        if any(ours != theirs for ours, theirs in zip(stored, bundle, strict=False)):
+            message = "The published entries are not those of the database."
+            raise CorruptRegistry(message)
+
+    async def _extend(self, known: str | None, size: int) -> None:
+        edge = self._edge
+        replaced: list[str] = []
+        while edge.size < size:
+            stop = min(size, (edge.size // PORTION + 1) * PORTION)
+            async with self._store.read() as connection:
+                data = await entries.read_data(connection, edge.size, stop - edge.size)
+            if len(data) != stop - edge.size:
+                message = f"The log has a gap between entries {edge.size} and {stop}."
+                raise CorruptRegistry(message)
+            edge, full = await asyncio.to_thread(edge.grow, data)
+            await asyncio.to_thread(self._storage.put, full)
+            replaced += full
+        await asyncio.to_thread(self._storage.put, edge.partial(since=self._edge.size))
+        checkpoint = Checkpoint(self._signer.name, edge.size, edge.root())
+        note = sign_checkpoint(checkpoint, self._signer)
+        if self._cosign is not None:
+            note = await self._cosign(note, self._nodes(edge.size))
+        await asyncio.to_thread(self._storage.swap_checkpoint, known, note)
+        await asyncio.to_thread(self._storage.drop_partial, replaced)
+        self._edge = edge
+        self._published = Published(edge.size, checkpoint.root, note)
+
+    def _nodes(self, size: int) -> Nodes:
+        def read_tile(level: int, index: int, width: int) -> bytes:
+            path = tile_path(level, index, width)
+            return self._full_tile(path) if width == TILE_WIDTH else self._tile(path)
+
+        return tile_nodes(read_tile, size)
+
+    def _tile(self, path: str) -> bytes:
+        tile = self._storage.read(path)
+        if tile is None:
+            raise LookupError(path)
+        return tile
+
+    def _read(self, path: str) -> bytes:
+        data = self._storage.read(path)
+        if data is None:
+            message = f"The published log lacks {path}."
+            raise CorruptRegistry(message)
+        return data
+
+
+def open_publisher(settings: Settings, store: Store, signer: NoteSigner) -> Publisher:
+    """The publisher of a registry, as it is configured."""
+    return Publisher(store, FolderStorage(settings.log_dir), signer)
+
+
+@contextlib.asynccontextmanager
+async def _held(storage: LogStorage) -> AsyncIterator[None]:
+    lock = storage.lock()
+    await asyncio.to_thread(lock.__enter__)
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)

@@ -1,0 +1,1 @@
+"""The published log: tiles and signed checkpoints, over a storage that this room defines."""

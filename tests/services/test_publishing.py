@@ -1,0 +1,287 @@
+"""Publishing: whatever interrupts it, what was published stays the beginning of what comes."""
+
+import asyncio
+import contextlib
+import shutil
+
+import pytest
+
+from consent_client.protocol.checkpoints import open_checkpoint
+from consent_client.protocol.log import Day, EntryType, decode_bundle, decode_entry
+from consent_client.protocol.merkle import (
+    Tree,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from consent_client.protocol.notes import NoteSigner
+from registry.errors import Busy, CorruptRegistry, InvalidInput, StoreError
+from registry.services import publishing
+from registry.services.publishing import Publisher
+from registry.services.running import running
+from registry.store import entries
+from registry.tlog.storage import FolderStorage
+from tests.support.people import Picture
+
+CAT = Picture(1)
+SIGNER = NoteSigner("registry.example/test", bytes(range(32)))
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return FolderStorage(tmp_path / "log")
+
+
+@pytest.fixture
+def publisher(store, storage):
+    return Publisher(store, storage, SIGNER)
+
+
+def encoded(first, last):
+    return [Day(day).encode() for day in range(first, last)]
+
+
+async def append(store, first, last):
+    async with store.write() as connection:
+        await entries.append(connection, encoded(first, last))
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+class Interrupted(Exception):
+    """A process ends."""
+
+
+class Interrupting(FolderStorage):
+    """Ends before its n-th change."""
+
+    def __init__(self, folder, steps):
+        super().__init__(folder)
+        self.steps = steps
+
+    def _step(self):
+        if not self.steps:
+            raise Interrupted
+        self.steps -= 1
+
+    def put(self, files):
+        for path, data in files.items():
+            self._step()
+            super().put({path: data})
+
+    def drop_partial(self, paths):
+        self._step()
+        super().drop_partial(paths)
+
+    def swap_checkpoint(self, known, new):
+        self._step()
+        super().swap_checkpoint(known, new)
+
+
+async def test_what_is_committed_is_published_and_proved(store, publisher, storage):
+    tree = Tree()
+    for first, last in ((0, 1), (1, 7), (7, 600), (600, 601)):
+        await append(store, first, last)
+        old = publisher.published
+        assert await publisher.publish() == last
+        for entry in encoded(first, last):
+            tree.append(leaf_hash(entry))
+        published = publisher.published
+        checkpoint = open_checkpoint(storage.checkpoint(), SIGNER.verifier)
+        assert (checkpoint.size, checkpoint.root) == (last, tree.root())
+        assert (published.size, published.root) == (last, tree.root())
+        for index in {0, first, last - 1}:
+            proof = await publisher.prove_inclusion(index)
+            leaf = leaf_hash(Day(index).encode())
+            verify_inclusion(leaf, index, last, proof, checkpoint.root)
+        if old:
+            proof = await publisher.prove_consistency(old.size, last)
+            verify_consistency(old.size, last, proof, old.root, checkpoint.root)
+
+
+async def test_older_proofs_are_made_when_their_partial_tiles_are_gone(store, publisher, tmp_path):
+    await append(store, 0, 100)
+    await publisher.publish()
+    old = publisher.published
+    await append(store, 100, 300)
+    await publisher.publish()
+    assert not (tmp_path / "log" / "tile" / "0" / "000.p").exists()
+    leaf = leaf_hash(Day(50).encode())
+    verify_inclusion(leaf, 50, 100, await publisher.prove_inclusion(50, 100), old.root)
+
+
+async def test_nothing_is_proved_that_is_not_published(store, publisher):
+    await append(store, 0, 3)
+    await publisher.publish()
+    await append(store, 3, 5)
+    for index, size in ((3, None), (-1, None), (3, 5), (2, 2), (0, 0)):
+        with pytest.raises(InvalidInput):
+            await publisher.prove_inclusion(index, size)
+    for old, new in ((0, 4), (3, 2), (-1, 2)):
+        with pytest.raises(InvalidInput):
+            await publisher.prove_consistency(old, new)
+
+
+async def test_wherever_it_ends_the_next_goes_on_and_no_byte_changes(store, tmp_path):
+    await append(store, 0, 250)
+    folder = tmp_path / "log"
+    await Publisher(store, FolderStorage(folder), SIGNER).publish()
+    await append(store, 250, 530)
+    before = files(folder)
+    for steps in range(20):
+        shutil.rmtree(tmp_path / "copy", ignore_errors=True)
+        shutil.copytree(folder, tmp_path / "copy")
+        interrupted = Publisher(store, Interrupting(tmp_path / "copy", steps), SIGNER)
+        with contextlib.suppress(Interrupted):
+            await interrupted.publish()
+            assert steps > 5
+            break
+        after = files(tmp_path / "copy")
+        assert {path: after.get(path, data) for path, data in before.items()}.items() >= {
+            (path, data) for path, data in before.items() if path != "checkpoint"
+        }
+        published = open_checkpoint(after["checkpoint"].decode(), SIGNER.verifier)
+        assert published.size in {250, 530}
+        again = Publisher(store, FolderStorage(tmp_path / "copy"), SIGNER)
+        assert await again.publish() == 530
+        proof = await again.prove_consistency(250, 530)
+        old = open_checkpoint(before["checkpoint"].decode(), SIGNER.verifier)
+        verify_consistency(250, 530, proof, old.root, again.published.root)
+    else:
+        raise AssertionError("it never came to its end")
+
+
+async def test_two_publishers_make_one_log(store, tmp_path):
+    publishers = [Publisher(store, FolderStorage(tmp_path / "log"), SIGNER) for _ in range(3)]
+    seen = []
+    for number in range(5):
+        await append(store, 100 * number, 100 * number + 100)
+        await asyncio.gather(*(publisher.publish() for publisher in publishers))
+        seen.append({publisher.published for publisher in publishers})
+    assert [len(each) for each in seen] == [1] * 5
+    (last,) = seen[-1]
+    assert last.root == Tree(map(leaf_hash, encoded(0, 500))).root()
+
+
+async def test_a_database_that_is_older_than_what_was_published_is_not_continued(
+    store, publisher, storage
+):
+    await append(store, 0, 5)
+    await publisher.publish()
+    async with store.write() as connection:
+        await connection.exec_driver_sql('DELETE FROM entry WHERE "index" = 4')
+    for restarted in (publisher, Publisher(store, storage, SIGNER)):
+        with pytest.raises(CorruptRegistry, match="4 entries, 5 are published"):
+            await restarted.publish()
+    with pytest.raises(CorruptRegistry):
+        _ = publisher.published
+    await append(store, 7, 9)  # written by whoever did not look
+    with pytest.raises(CorruptRegistry, match="not those of the database"):
+        await Publisher(store, storage, SIGNER).publish()
+
+
+async def test_a_published_log_that_goes_back_or_is_anothers_is_found_out(
+    store, publisher, storage, tmp_path
+):
+    await append(store, 0, 3)
+    await publisher.publish()
+    kept = files(tmp_path / "log")
+    await append(store, 3, 5)
+    await publisher.publish()
+    path = tmp_path / "log" / "checkpoint"
+    newest = path.read_bytes()
+    path.write_bytes(kept["checkpoint"])
+    with pytest.raises(CorruptRegistry, match="went back from 5 to 3"):
+        await publisher.publish()
+    path.write_bytes(newest)
+    for damaged in (b"", b"\xff", newest.replace(b"example", b"exemple"), newest[:-3]):
+        path.write_bytes(damaged)
+        with pytest.raises((CorruptRegistry, StoreError)):
+            await Publisher(store, storage, SIGNER).publish()
+    path.write_bytes(newest)
+    (tmp_path / "log" / "tile" / "0" / "000.p" / "5").write_bytes(bytes(5 * 32))
+    with pytest.raises(CorruptRegistry, match="not what their checkpoint signs"):
+        await Publisher(store, storage, SIGNER).publish()
+
+
+async def test_an_answer_waits_for_its_checkpoint_and_not_for_ever(store, publisher, monkeypatch):
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 0.05)
+    with pytest.raises(Busy):
+        await publisher.at_least(1)
+    task = asyncio.create_task(publisher.run())
+    waiting = asyncio.create_task(publisher.at_least(2))
+    monkeypatch.setattr(publishing, "PATIENCE_SECONDS", 5)
+    await append(store, 0, 2)
+    publisher.wake()
+    with contextlib.suppress(Busy):
+        await waiting
+    assert (await publisher.at_least(2)).size == 2
+    task.cancel()
+
+
+async def test_a_storage_that_fails_for_a_while_holds_nobody_up_for_good(store, tmp_path):
+    folder = tmp_path / "log"
+    folder.write_text("in the way")
+    publisher = Publisher(store, FolderStorage(folder), SIGNER)
+    await append(store, 0, 2)
+    task = asyncio.create_task(publisher.run())
+    await asyncio.sleep(0.02)
+    folder.unlink()
+    publisher.wake()
+    assert (await publisher.at_least(2)).size == 2
+    assert publisher.sound
+    task.cancel()
+
+
+async def test_a_record_is_shredded_only_once_its_end_is_published(harness, monkeypatch):
+    owner, request, done = await harness.protect(CAT)
+    publisher = harness.registry.publisher
+    await publisher.at_least(done.register_index + 1)
+
+    async def stuck():
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publisher, "_publish", stuck)
+        ended = await harness.withdraw(owner, request.commitment)
+        await asyncio.sleep(0.1)  # the shredder has been woken by now, if it ever is
+        assert publisher.size <= ended.terminal_index
+        assert await keys(harness) == 1
+    await publisher.at_least(ended.terminal_index + 1)
+    async with asyncio.timeout(5):
+        while await keys(harness):
+            await asyncio.sleep(0.01)
+
+
+async def keys(harness):
+    async with harness.registry.store.read() as connection:
+        return (await connection.exec_driver_sql("SELECT count(*) FROM data_key")).scalar()
+
+
+async def test_the_order_of_a_batch_is_drawn_by_lot(settings, clock, harness):
+    """Ten changes that come together stand in another order than they came, or by 1 in 3628800."""
+    requests = [harness.request(CAT) for _ in range(10)]
+    done = await asyncio.gather(*(harness.send(request) for _, request in requests))
+    indices = [each.register_index for each in done]
+    assert sorted(indices) == list(range(min(indices), min(indices) + 10))
+    assert indices != sorted(indices)
+
+
+async def test_a_registry_starts_on_the_log_it_published(settings, clock):
+    async with running(settings, clock) as registry:
+        await registry.publisher.at_least(1)
+        size = registry.publisher.size
+        note = registry.publisher.published.note
+    data = (settings.log_dir / "tile" / "entries" / "000.p" / str(size)).read_bytes()
+    assert decode_entry(decode_bundle(data)[0]).type is EntryType.DAY
+    async with running(settings, clock) as registry:
+        assert (await registry.publisher.at_least(size)).note == note
+    shutil.rmtree(settings.log_dir)  # deterministic: it is all in the database
+    async with running(settings, clock) as registry:
+        assert (await registry.publisher.at_least(size)).note == note
