@@ -22,7 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.errors import ProtocolError
 from consent_client.protocol.fingerprints import Fingerprints
-from consent_client.protocol.log import Day, Entry, EntryType, Erase, Withdraw, decode_entry
+from consent_client.protocol.log import (
+    Certify,
+    Close,
+    Day,
+    Entry,
+    EntryType,
+    Erase,
+    Session,
+    Snapshot,
+    Withdraw,
+    decode_entry,
+)
 from consent_client.protocol.statements import Use
 from registry.errors import CorruptRegistry, NotReady, RegistryError, VaultError
 from registry.matching.registry_index import IndexView, MatchingIndex, warm
@@ -291,15 +302,10 @@ class Follower:
                 if not _ended(row, stop):
                     added[row.index] = self._enter(row.index, _open(row, keks))
                 continue
-            match _decode(row):
-                case Withdraw(register_index=index) | Erase(register_index=index):
-                    ending = [index]
-                case Day(day=last_day):
-                    ending = self._expire(last_day)
-                case _:
-                    message = f"Entry {row.index} of the log is of a type unknown here."
-                    raise CorruptRegistry(message)
-            for index in ending:
+            entry = _decode(row)
+            if isinstance(entry, Day):
+                last_day = entry.day
+            for index in self._ended_by(entry):
                 if self._alive[index]:
                     self._alive[index] = False
                     if added.pop(index, None) is None:
@@ -327,6 +333,19 @@ class Follower:
         """What is matched of a record; measures of another bank are not this one's."""
         same = record.bank == self._matching.bank.version
         return record.content.fingerprints, record.nearest if same else None
+
+    def _ended_by(self, entry: Entry) -> list[int]:
+        """REGISTER indexes of the records that an entry ends."""
+        match entry:
+            case Withdraw(register_index=index) | Erase(register_index=index):
+                return [index]
+            case Day(day=day):
+                return self._expire(day)
+            case Session() | Close() | Certify() | Snapshot():
+                return []  # they are about screenings
+            case _:
+                message = "An entry of the log is of a type unknown here."
+                raise CorruptRegistry(message)
 
     def _expire(self, day: int) -> list[int]:
         past = [until for until in self._valid_until if until < day]

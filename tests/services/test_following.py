@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from consent_client.protocol.log import EraseReason
+from consent_client.protocol.log import Certify, Close, EraseReason, Session, Snapshot
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, CorruptRegistry
 from registry.matching.registry_index import MatchingIndex
@@ -18,6 +18,7 @@ from registry.services.erasure import erase
 from registry.services.following import Follower
 from registry.services.rotation import rotate
 from registry.services.running import running
+from registry.store import entries
 from registry.vault.key_store import FileKeyStore
 from registry.vault.keyring import Keyring
 from tests.support.people import Picture, until
@@ -145,6 +146,26 @@ async def test_a_record_that_can_not_be_read_though_nothing_ended_it_is_corrupti
     assert not other.ready
     with pytest.raises(CorruptRegistry):
         await other.answerable()
+
+
+async def test_entries_about_screenings_change_no_record(harness):
+    _, _, done = await harness.protect(Picture(1))
+    hashed = bytes(32)
+    about = [
+        Session(hashed, hashed, 1_000, hashed),
+        Close(1, 2, hashed),
+        Certify(1, hashed),
+        Snapshot(1, 2, hashed),
+    ]
+    before = await harness.registry.follower.answerable()
+    async with harness.registry.store.write() as connection:
+        await entries.append(connection, [entry.encode() for entry in about])
+    after = follower(harness)
+    await after.catch_up()
+    state = await after.answerable()
+    assert state.log_size == before.log_size + len(about)
+    assert state.active_records == before.active_records == 1
+    assert [owner for _, owner, _ in seen(state, [Picture(1)])] == [done.register_index]
 
 
 async def test_following_goes_on_through_rotations(harness, settings):

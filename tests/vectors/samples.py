@@ -74,6 +74,16 @@ _WITHDRAWAL = ref.ed25519_sign(OWNER["private"], ref.message("withdraw", ORIGIN,
 
 REGISTER_ENTRY = ref.entry(1, COMMITMENT, OWNER["owner_tag"])
 WITHDRAW_ENTRY = ref.entry(2, ref.u64(7), OWNER["public"], _WITHDRAWAL)
+SESSION_ENTRY = ref.entry(
+    4,
+    ref.fixed("builder", 32),
+    ref.fixed("manifest", 32),
+    ref.u64(100_000_000),
+    ref.fixed("terms", 32),
+)
+CLOSE_ENTRY = ref.entry(5, ref.u64(12), ref.u64(13), ref.fixed("results", 32))
+CERTIFY_ENTRY = ref.entry(6, ref.u64(12), ref.fixed("certificate", 32))
+SNAPSHOT_ENTRY = ref.entry(7, ref.u64(3), ref.u64(4096), ref.fixed("snapshot", 32))
 
 ENTRIES = [
     (
@@ -91,5 +101,34 @@ ENTRIES = [
         WITHDRAW_ENTRY,
     ),
     (3, {"register_index": 2**53 - 1, "reason": 5}, ref.entry(3, ref.u64(2**53 - 1), b"\x05")),
+    (
+        4,
+        {
+            "builder": ref.fixed("builder", 32).hex(),
+            "commitment": ref.fixed("manifest", 32).hex(),
+            "count": 100_000_000,
+            "terms": ref.fixed("terms", 32).hex(),
+        },
+        SESSION_ENTRY,
+    ),
+    (
+        5,
+        {
+            "session_index": 12,
+            "least_log_size": 13,
+            "results_root": ref.fixed("results", 32).hex(),
+        },
+        CLOSE_ENTRY,
+    ),
+    (6, {"session_index": 12, "digest": ref.fixed("certificate", 32).hex()}, CERTIFY_ENTRY),
+    (
+        7,
+        {
+            "serial": 3,
+            "log_size": 4096,
+            "manifest_digest": ref.fixed("snapshot", 32).hex(),
+        },
+        SNAPSHOT_ENTRY,
+    ),
     (8, {"day": 20_000}, ref.entry(8, (20_000).to_bytes(4))),
 ]

@@ -5,7 +5,7 @@ skipped them would answer for a state it does not understand. A bundle is C2SP t
 entry after its u16 length.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Final
@@ -29,6 +29,10 @@ class EntryType(IntEnum):
     REGISTER = 1
     WITHDRAW = 2
     ERASE = 3
+    SESSION = 4
+    CLOSE = 5
+    CERTIFY = 6
+    SNAPSHOT = 7
     DAY = 8
 
 
@@ -50,6 +54,11 @@ def _index(value: int) -> bytes:
     if not 0 <= value <= MAX_INDEX:
         raise Malformed("a log index out of range")
     return u64(value)
+
+
+def _check_hashes(*values: bytes) -> None:
+    if any(len(value) != _HASH_BYTES for value in values):
+        raise Malformed("a hash has 32 bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,114 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """A committed screening was opened: what it will ask about is fixed, and by which terms.
+
+    Attributes:
+        builder: H(the builder's Ed25519 public key), 32 bytes.
+        commitment: `manifests.commitment` of the rows, 32 bytes: blinded, it tells nobody which.
+        count: rows in the manifest, n, at least 1.
+        terms: H(the session's terms), 32 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.SESSION
+
+    builder: bytes = field(repr=False)
+    commitment: bytes = field(repr=False)
+    count: int
+    terms: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_hashes(self.builder, self.commitment, self.terms)
+        if not 1 <= self.count <= MAX_INDEX:
+            raise Malformed("a session has at least one row, and fewer than 2^53")
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + self.builder + self.commitment + u64(self.count) + self.terms
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A committed screening was answered in full; a session has at most one.
+
+    Attributes:
+        session_index: index of its SESSION entry.
+        least_log_size: the least log size that a row was answered for.
+        results_root: root over the result leaves of all rows, 32 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.CLOSE
+
+    session_index: int
+    least_log_size: int
+    results_root: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _index(self.session_index)
+        _index(self.least_log_size)
+        _check_hashes(self.results_root)
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return (
+            _start(self.type)
+            + u64(self.session_index)
+            + u64(self.least_log_size)
+            + self.results_root
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Certify:
+    """A builder's certificate was logged.
+
+    Attributes:
+        session_index: index of the SESSION entry it is about.
+        digest: H(DSSE pre-authentication encoding of the certificate), 32 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.CERTIFY
+
+    session_index: int
+    digest: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _index(self.session_index)
+        _check_hashes(self.digest)
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + u64(self.session_index) + self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot was published.
+
+    Attributes:
+        serial: its number.
+        log_size: the state of the log that it shows.
+        manifest_digest: H(its manifest), 32 bytes.
+    """
+
+    type: ClassVar[EntryType] = EntryType.SNAPSHOT
+
+    serial: int
+    log_size: int
+    manifest_digest: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _index(self.serial)
+        _index(self.log_size)
+        _check_hashes(self.manifest_digest)
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        return _start(self.type) + u64(self.serial) + u64(self.log_size) + self.manifest_digest
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """A UTC day began; what was valid until an earlier one expires.
 
@@ -145,7 +262,7 @@ class Day:
         return _start(self.type) + u32(self.day)
 
 
-type Entry = Register | Withdraw | Erase | Day
+type Entry = Register | Withdraw | Erase | Session | Close | Certify | Snapshot | Day
 
 
 def decode_entry(data: bytes) -> Entry:
@@ -159,19 +276,10 @@ def decode_entry(data: bytes) -> Entry:
 
 
 def _body(kind: int, reader: Reader) -> Entry:
-    match kind:
-        case EntryType.REGISTER:
-            return Register(reader.take(_HASH_BYTES), reader.take(_HASH_BYTES))
-        case EntryType.WITHDRAW:
-            return Withdraw(
-                reader.u64(), reader.take(PUBLIC_KEY_BYTES), reader.take(SIGNATURE_BYTES)
-            )
-        case EntryType.ERASE:
-            return Erase(reader.u64(), _reason(reader.u8()))
-        case EntryType.DAY:
-            return Day(reader.u32())
-        case _:
-            raise Malformed("an entry of a type this version does not know")
+    read = _BODIES.get(kind)
+    if read is None:
+        raise Malformed("an entry of a type this version does not know")
+    return read(reader)
 
 
 def _reason(code: int) -> EraseReason:
@@ -179,6 +287,51 @@ def _reason(code: int) -> EraseReason:
         return EraseReason(code)
     except ValueError:
         raise Malformed("an erasure has one of the stated reasons") from None
+
+
+def _register(reader: Reader) -> Register:
+    return Register(reader.take(_HASH_BYTES), reader.take(_HASH_BYTES))
+
+
+def _withdraw(reader: Reader) -> Withdraw:
+    return Withdraw(reader.u64(), reader.take(PUBLIC_KEY_BYTES), reader.take(SIGNATURE_BYTES))
+
+
+def _erase(reader: Reader) -> Erase:
+    return Erase(reader.u64(), _reason(reader.u8()))
+
+
+def _session(reader: Reader) -> Session:
+    builder, commitment = reader.take(_HASH_BYTES), reader.take(_HASH_BYTES)
+    return Session(builder, commitment, reader.u64(), reader.take(_HASH_BYTES))
+
+
+def _close(reader: Reader) -> Close:
+    return Close(reader.u64(), reader.u64(), reader.take(_HASH_BYTES))
+
+
+def _certify(reader: Reader) -> Certify:
+    return Certify(reader.u64(), reader.take(_HASH_BYTES))
+
+
+def _snapshot(reader: Reader) -> Snapshot:
+    return Snapshot(reader.u64(), reader.u64(), reader.take(_HASH_BYTES))
+
+
+def _day(reader: Reader) -> Day:
+    return Day(reader.u32())
+
+
+_BODIES: Final[Mapping[int, Callable[[Reader], Entry]]] = {
+    EntryType.REGISTER: _register,
+    EntryType.WITHDRAW: _withdraw,
+    EntryType.ERASE: _erase,
+    EntryType.SESSION: _session,
+    EntryType.CLOSE: _close,
+    EntryType.CERTIFY: _certify,
+    EntryType.SNAPSHOT: _snapshot,
+    EntryType.DAY: _day,
+}
 
 
 def check_withdrawal(origin: str, withdraw: Withdraw, register: Register) -> None:
