@@ -26,7 +26,7 @@ from consent_client.fingerprints.images import (
 )
 from consent_client.protocol.fingerprints import decode_floats
 from consent_client.protocol.spaces import space
-from registry.services.contested import STANDS_FROM
+from registry.matching.policies import STANDS_FROM
 
 LEVELS = (0.55, 0.60, 0.65, STANDS_FROM)
 ALL = "all of them"

@@ -10,7 +10,7 @@ are stricter. A session keeps the one it was opened under.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -28,6 +28,9 @@ border at .50, changes it by."""
 
 BORDER_BITS: Final = 2
 """The same in a binary space: a bit more or less turns the verdict."""
+
+STANDS_FROM: Final = 0.70
+"""Similarity that some view of a contested picture has to reach for a match to stand."""
 
 NO_BANK: Final = np.float32(-1)
 """`nearest` in a space without a bank: as unlike anything as can be."""
@@ -121,11 +124,20 @@ class Policy:
         name: what it is called in terms.
         version: counted up when its numbers change.
         spaces: float space → thresholds.
+        stands_from: similarity from which a contested match stands.
+
+    Raises:
+        ValueError: what contests stand from is no similarity.
     """
 
     name: str
     version: int
     spaces: Mapping[str, Thresholds]
+    stands_from: float = STANDS_FROM
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.stands_from <= 1:
+            raise ValueError("what contests stand from is no similarity")
 
     def thresholds(self, space_id: str) -> Thresholds | None:
         """Of a float space; None for one in which nothing but its own rule decides.
@@ -143,7 +155,7 @@ class Policy:
     def stricter(self, space_id: str, similarity: float) -> "Policy":
         """This one, but in one space all that is at least so similar matches, and nothing else."""
         spaces = {**self.spaces, space_id: Thresholds.at(similarity)}
-        return Policy(self.name, self.version, spaces)
+        return replace(self, spaces=spaces)
 
 
 _SMALL = Thresholds((Band(1.0, 0.50, 0.25, 0.98),))

@@ -1,7 +1,6 @@
 """What contested rows match when five crops of each are looked at as well."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +15,6 @@ from registry.services.following import State
 from registry.services.matched import unknown_rows
 from registry.services.terms import policy_in
 from registry.store import screenings
-
-STANDS_FROM: Final = 0.70
-"""Similarity that some view has to reach for a match to stand. Of real edits .988 do, of pairs of
-photographs that resemble each other by chance 1 in 50 (design, "second evidence by contest")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,7 @@ def _near(state: State, policy: Policy, column: Column, crops: CropColumn) -> np
     """int64[p, 2]: pairs of a row and a record that some view of it comes near enough to."""
     views = np.concatenate([column.floats(), crops.floats()])
     rows = np.concatenate([column.rows, np.repeat(column.rows, CROPS)])
-    nearer = policy.stricter(column.space_id, STANDS_FROM)
+    nearer = policy.stricter(column.space_id, policy.stands_from)
     return _pairs(state, nearer, column.space_id, views, rows)
 
 

@@ -1,7 +1,8 @@
 """What a session is answered by: fixed when it opens, for all of its blocks.
 
 Terms are canonical JSON (RFC 8785): keys sorted, no spaces, numbers as short as they can be. They
-say the use, the spaces, what matches in each of them, and by which policy and bank that was chosen.
+say the use, the spaces, what matches in each of them, by which policy and bank that was chosen, and
+from which similarity on a contested match stands.
 They are stored with the session and read back for every block, so that neither a registry that
 grows nor an operator who changes a setting changes what was promised while it runs.
 """
@@ -16,6 +17,9 @@ from registry.errors import CorruptRegistry, ScreeningClosed
 from registry.matching.policies import Band, Policy, Thresholds
 
 TERMS_VERSION: Final = 1
+
+_UNSAID: Final = 0.70
+"""From where on contested matches stood before terms said it."""
 
 _UPGRADED = (
     "The registry was upgraded since this screening was opened and can not keep its terms any "
@@ -43,6 +47,7 @@ def write_terms(
     return json.dumps(
         {
             "bank": bank_version,
+            "contest": {"standsFrom": _short(policy.stands_from)},
             "optInSpaces": sorted(opt_in_spaces),
             "policy": {"name": policy.name, "version": policy.version},
             "requiredSpaces": sorted(required_spaces),
@@ -75,7 +80,8 @@ def policy_in(terms: str, bank_version: int) -> Policy:
             for name, rule in read["spaces"].items()
             if "bands" in rule
         }
-        policy = Policy(read["policy"]["name"], read["policy"]["version"], spaces)
+        stands_from = float(read["contest"]["standsFrom"]) if "contest" in read else _UNSAID
+        policy = Policy(read["policy"]["name"], read["policy"]["version"], spaces, stands_from)
         promised = read["bank"]
     except (ValueError, TypeError, KeyError, AttributeError):
         message = "The terms of a session can not be read."

@@ -1,10 +1,12 @@
 """Contests: what stands, what falls, and what is refused."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from consent_client.errors import ProtocolError
 from consent_client.protocol.contests import CROPS, Contest, CropColumn
@@ -20,6 +22,7 @@ from registry.errors import (
     ScreeningClosed,
     UnknownScreening,
 )
+from registry.matching.policies import STANDS_FROM
 from registry.services import screening, sessions
 from registry.services.blocks import Block
 from registry.services.contest import contest
@@ -109,11 +112,14 @@ class Session:
 
 async def test_a_chance_resemblance_falls_and_an_edited_copy_stands(harness):
     await harness.protect(CAT)
-    chance, copy = Alike(11, CAT, 0.62), Alike(12, CAT, 0.62)
+    chance, copy = Alike(11, CAT, 0.52), Alike(12, CAT, 0.52)
     session = await Session.opened(harness)
     pictures = [DOG, chance, copy]
     assert await session.ask(0, pictures) == [Verdict.CLEAR, Verdict.EXCLUDE, Verdict.EXCLUDE]
-    crops = [crops_of(CAT, 0.55, 0.69), crops_of(CAT, 0.1, 0.72, seed=70)]
+    crops = [
+        crops_of(CAT, STANDS_FROM - 0.15, STANDS_FROM - 0.01),
+        crops_of(CAT, 0.1, STANDS_FROM + 0.02, seed=70),
+    ]
     answer = await session.contest(contest_of(0, pictures, [1, 2], crops))
     assert answer == [Verdict.CLEAR, Verdict.EXCLUDE]
     closing = await session.close()
@@ -122,14 +128,38 @@ async def test_a_chance_resemblance_falls_and_an_edited_copy_stands(harness):
     assert closing.verdicts[Verdict.CLEAR] == 2
 
 
-@pytest.mark.parametrize("similarity", [0.69, 0.71])
+@pytest.mark.parametrize("similarity", [STANDS_FROM - 0.01, STANDS_FROM + 0.01])
 async def test_the_image_itself_is_a_view_too(harness, similarity):
     await harness.protect(CAT)
     session = await Session.opened(harness)
     pictures = [Alike(11, CAT, similarity)]
     assert await session.ask(0, pictures) == [Verdict.EXCLUDE]
     fell = await session.contest(contest_of(0, pictures, [0], [crops_of(CAT)]))
-    assert fell == [Verdict.EXCLUDE if similarity >= 0.70 else Verdict.CLEAR]
+    assert fell == [Verdict.EXCLUDE if similarity >= STANDS_FROM else Verdict.CLEAR]
+
+
+@pytest.mark.parametrize("promised", [STANDS_FROM - 0.05, STANDS_FROM + 0.05])
+async def test_a_contest_is_answered_by_what_its_session_was_promised(harness, promised):
+    """Also when the registry was upgraded meanwhile to one that would say otherwise."""
+    await harness.protect(CAT)
+    session = await Session.opened(harness)
+    await put_stands_from(harness, session.row, promised)
+    pictures = [Alike(11, CAT, 0.52)]
+    assert await session.ask(0, pictures) == [Verdict.EXCLUDE]
+    crops = [crops_of(CAT, STANDS_FROM)]
+    fell = await session.contest(contest_of(0, pictures, [0], crops))
+    assert fell == [Verdict.EXCLUDE if promised < STANDS_FROM else Verdict.CLEAR]
+
+
+async def put_stands_from(harness, row, similarity):
+    """Writes terms anew, as another version of the registry would have written them."""
+    terms = json.loads(row.terms)
+    terms["contest"] = {"standsFrom": similarity}
+    async with harness.registry.store.write() as connection:
+        await connection.execute(
+            text("UPDATE screening SET terms = :terms"),
+            {"terms": json.dumps(terms, sort_keys=True, separators=(",", ":"))},
+        )
 
 
 async def test_a_crop_near_another_record_saves_nothing(harness):

@@ -20,7 +20,7 @@ from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import CorruptRegistry, ProofOfWorkRejected, ScreeningClosed, TooGeneric
 from registry.matching import policies
-from registry.matching.policies import Band, Policy, Thresholds, policy_for
+from registry.matching.policies import STANDS_FROM, Band, Policy, Thresholds, policy_for
 from registry.matching.specificity import Bank, Breadth
 from registry.services import screening, sessions
 from registry.services.blocks import Block
@@ -205,6 +205,7 @@ async def test_terms_say_what_is_matched_and_are_stored_with_the_session(harness
     assert held.terms == row.terms
     assert json.loads(row.terms) == {
         "bank": 1,
+        "contest": {"standsFrom": STANDS_FROM},
         "optInSpaces": ["face-1"],
         "policy": {"name": "small", "version": 1},
         "requiredSpaces": ["sha256"],
@@ -247,7 +248,8 @@ async def test_terms_that_can_not_be_kept_are_not_pretended_to_be(harness):
 
 @pytest.mark.parametrize("policy", [policy_for(size, 0.6) for size in (0, 10**5, 10**7)])
 def test_terms_are_read_back_as_they_were_written(policy):
-    odd = Policy("odd", 3, {**policy.spaces, "sscd-1": Thresholds((Band(1.0, 0.1, 1 / 3, 0.7),))})
+    spaces = {**policy.spaces, "sscd-1": Thresholds((Band(1.0, 0.1, 1 / 3, 0.7),))}
+    odd = Policy("odd", 3, spaces, stands_from=2 / 3)
     for each in (policy, odd):
         terms = write_terms(Use.AI_TRAINING, (), ("face-1",), each, 4)
         assert policy_in(terms, 4) == each
@@ -262,6 +264,8 @@ def test_terms_are_read_back_as_they_were_written(policy):
         '{"bank":1,"policy":{"name":"a","version":1},"spaces":{"sscd-1":{"bands":[]}}}',
         '{"bank":1,"policy":{"name":"a","version":1},"spaces":{"sscd-1":{"bands":[{"upTo":1}]}}}',
         '{"bank":1,"policy":{"name":"a","version":1},"spaces":[]}',
+        '{"bank":1,"contest":{},"policy":{"name":"a","version":1},"spaces":{}}',
+        '{"bank":1,"contest":{"standsFrom":2},"policy":{"name":"a","version":1},"spaces":{}}',
     ],
 )  # fmt: skip
 def test_damaged_terms_are_corruption(terms):
