@@ -114,6 +114,44 @@ def test_a_path_is_refused_or_is_the_one_that_would_be_written(path):
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/tile/0/000",
+        "tile/0/000/",
+        "tile/0/000\n",
+        "tile/0/0",
+        "tile/0/0000",
+        "tile/00/000",
+        "tile/01/000",
+        "tile/8/000",
+        "tile/63/000.p/1",
+        "tile/-1/000",
+        "tile/data/000",
+        "tile/0/x000/001",
+        "tile/0/x001",
+        "tile/0/001/000",
+        "tile/0/x001/x000",
+        "tile/0/x1/000",
+        "tile/0/000.p/0",
+        "tile/0/000.p/01",
+        "tile/0/000.p/256",
+        "tile/0/000.p/257",
+        "tile/0/000.p/",
+        "tile/0/000.p",
+        "tile/7/000",
+        "tile/0/\u0660\u0660\u0660",
+        "tile/0/" + "x999/" * 9 + "999",
+        "tile/entries/x000/000",
+        "tile/entries/000.p/256",
+    ],
+)
+def test_a_path_that_is_not_canonical_is_refused(path):
+    with pytest.raises(Malformed):
+        parse_path(path)
+
+
+@pytest.mark.parametrize(
     ("level", "index", "width"),
     [(-1, 0, 1), (0, -1, 1), (0, 0, 0), (0, 0, 257), (8, 0, 1), (10**9, 0, 1), (7, 0, 128)],
 )

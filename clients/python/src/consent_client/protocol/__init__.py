@@ -18,4 +18,11 @@ does, and nothing is defined twice. Every parser refuses what is not canonical w
 | `verdicts` | how stances combine into the answer a builder gets |
 | `screening` | columns of candidates |
 | `log` | log entries and bundles of them |
+| `merkle` | the tree over the entries: roots, inclusion and consistency proofs |
+| `tiles` | that tree and the entries as static files: C2SP tlog-tiles |
+| `checkpoints` | what a log says its tree is |
+| `cosignatures` | what witnesses say about a checkpoint |
+| `policies` | whose word is enough for a checkpoint |
+| `tlog_proofs` | a proof that an entry is in a log, to be checked without the log |
+| `receipts` | such a proof for an owner's record |
 """
