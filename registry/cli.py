@@ -17,8 +17,9 @@ from rich.progress import Progress
 
 from consent_client.errors import ConsentError
 from consent_client.protocol.log import EraseReason
-from registry.errors import RegistryError
+from registry.errors import ConfigurationError, RegistryError
 from registry.logs import configure
+from registry.metrics_process import metrics_served
 from registry.services import operating
 from registry.services.clock import SystemClock
 from registry.settings import Settings
@@ -72,7 +73,7 @@ def serve(
     from granian import Granian  # noqa: PLC0415 (the other commands need no server)
     from granian.constants import Interfaces, Loops  # noqa: PLC0415
 
-    Granian(
+    server = Granian(
         "registry.cli:application",
         factory=True,
         address=settings.host,
@@ -85,7 +86,12 @@ def serve(
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=10,
-    ).serve()
+    )
+    try:
+        with metrics_served(settings):
+            server.serve()
+    except ConfigurationError as error:
+        _fail(str(error))
 
 
 def application() -> Any:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from registry.errors import StoreError, Unauthenticated
+from registry.metrics import OTHER
 from registry.services.builders import authenticate
 from registry.services.running import Registry
 
@@ -42,6 +43,7 @@ class BodyLimits:
         try:
             scope[BUILDER] = await authenticate(self._registry.store, headers["authorization"])
         except Unauthenticated as error:
+            self._registry.metrics.refused(OTHER, error.code)
             problem = {"message": str(error), "extensions": {"code": error.code}}
             await JSONResponse({"data": None, "errors": [problem]})(scope, receive, send)
         except StoreError:

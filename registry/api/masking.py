@@ -43,7 +43,7 @@ def outward(error: GraphQLError) -> GraphQLError:
 def note(error: GraphQLError) -> None:
     """Logs what the operator needs: where and of which type, never what was sent."""
     cause = error.original_error
-    field = _field(error)
+    field = field_of(error)
     if isinstance(cause, RegistryError):
         log.info("refused", code=cause.code, field=field)
     elif _is_the_requests_fault(error):
@@ -54,7 +54,7 @@ def note(error: GraphQLError) -> None:
         log.error("internal error", type=type(cause).__name__, field=field, where=where)
 
 
-def _field(error: GraphQLError) -> str:
+def field_of(error: GraphQLError) -> str:
     """The field's name in the schema. The path would hold aliases: words of the client's choice."""
     node = error.nodes[0] if error.nodes and error.path else None
     return node.name.value if isinstance(node, FieldNode) else ""

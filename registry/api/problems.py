@@ -12,6 +12,7 @@ from strawberry.schema.exception_handlers import ExceptionHandler
 
 from consent_client.errors import ProtocolError
 from registry import errors
+from registry.api import counting
 
 
 @strawberry.interface(description="A failure that the request's sender can do something about.")
@@ -143,6 +144,7 @@ class _Handler:
         self._code = next(e.code for e in exceptions if issubclass(e, errors.RegistryError))
 
     def handle(self, exception: Exception, *, field: Any, info: Any) -> Problem:  # noqa: ARG002 (Strawberry's signature)
+        counting.refused(info, self._code)
         if issubclass(self.error_type, RetriableProblem):
             wait = getattr(exception, "retry_after", STORE_BUSY_RETRY_SECONDS)
             return self.error_type(

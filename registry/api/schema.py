@@ -17,7 +17,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from registry.api import masking, problems
+from registry.api import counting, masking, problems
 from registry.api.context import Context
 from registry.api.limits import EXTENSIONS, MAX_QUERY_CHARACTERS
 from registry.api.mutations import Mutation
@@ -43,18 +43,19 @@ class RegistrySchema(strawberry.Schema):
     def process_errors(
         self,
         errors: Sequence[GraphQLError],
-        execution_context: ExecutionContext | None = None,  # noqa: ARG002 (Strawberry's signature)
+        execution_context: ExecutionContext | None = None,
     ) -> None:
         """Notes errors before they are masked."""
         for error in errors:
             masking.note(error)
+            counting.failed(error, execution_context)
 
 
 SCHEMA = RegistrySchema(
     query=Query,
     mutation=Mutation,
     types=[problems.Problem, problems.RetriableProblem],
-    extensions=[Masking, *EXTENSIONS],
+    extensions=[Masking, *EXTENSIONS, counting.Requests],
     exception_handlers=problems.HANDLERS,
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )

@@ -49,10 +49,15 @@ class AddressLimit:
 
 
 class BuilderQuota:
-    """How many images a builder may screen per day."""
+    """How many images a builder may screen per day.
+
+    Attributes:
+        charged: images counted against all builders' quotas since this process began.
+    """
 
     def __init__(self, default_items_per_day: int) -> None:
         self._default = default_items_per_day
+        self.charged = 0
         self._reserved: Counter[int] = Counter()
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
@@ -76,6 +81,7 @@ class BuilderQuota:
 
     def count(self, builder_id: int, items_per_day: int | None, count: int) -> None:
         """Counts `count` images that were answered."""
+        self.charged += count
         self._limiter.hit(self._item(items_per_day), str(builder_id), cost=count)
 
     def _item(self, items_per_day: int | None) -> RateLimitItem:

@@ -181,5 +181,5 @@ async def hold_builder(store: Store, clock: Clock, builder: Builder, exceeded: E
     """
     async with store.write() as connection:
         await budgets.hold(connection, builder.id, int(clock.now()), exceeded.needs)
-    log.warning("a builder is held", builder=builder.name, records=len(exceeded.needs))
+    log.warning("a builder is held", records=len(exceeded.needs))  # whom: `builder holds`
     return Held()

@@ -12,8 +12,9 @@ corruption: then the follower stops, says so, and the registry is not ready.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,7 @@ class State:
         stances: uint8[≥ log_size, 4]; row = register index, column = use, value = stance.
         active_records: how many records are active.
         last_day: UTC day number of the newest DAY entry, 0 before the first.
+        entries: how many of them are of each type.
     """
 
     log_size: int
@@ -77,6 +79,7 @@ class State:
     stances: npt.NDArray[np.uint8]
     active_records: int
     last_day: int
+    entries: Mapping[EntryType, int] = field(default_factory=Counter)
 
     @property
     def float_records(self) -> int:
@@ -319,6 +322,7 @@ class Follower:
             stances=self._stances,
             active_records=self._state.active_records + len(added) - len(removed),
             last_day=last_day,
+            entries=Counter(self._state.entries) + Counter(EntryType(row.type) for row in rows),
         )
 
     def _enter(self, index: int, record: StoredContent) -> StoredContent:
