@@ -15,7 +15,10 @@
     │   ├── BadNote               a signed note, not well-formed or not signed by the key expected
     │   ├── BadProof              a Merkle proof that does not show what it is said to show
     │   ├── BadCheckpoint         a note's text that is no checkpoint, or another log's
-    │   └── BadPolicy             a policy that can not be read; `.line` says where
+    │   ├── BadPolicy             a policy that can not be read; `.line` says where
+    │   ├── BadManifest           rows out of order, or no manifest; `.row` says where
+    │   ├── BadEvidence           evidence that does not show what was shipped; `.row` says where
+    │   └── BadCertificate        not a certificate, or one that the log contradicts
     ├── ImageError                this picture can not be fingerprinted; `.source` names the file
     │   ├── UnreadableImage       the file can not be opened: missing, no permission, not a file
     │   ├── NotAnImage            the bytes are no picture in a format we read
@@ -160,6 +163,40 @@ class BadPolicy(ProtocolError):
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {message}" if line else message)
         self.line = line
+
+
+class BadManifest(ProtocolError):
+    """A manifest that is not well-formed, or rows in another order than a manifest's.
+
+    Attributes:
+        row: number of the row that is wrong, from 0; None where it is none of them.
+    """
+
+    code = "BAD_MANIFEST"
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message if row is None else f"row {row}: {message}")
+        self.row = row
+
+
+class BadEvidence(ProtocolError):
+    """Evidence that is not well-formed, or does not show that what was shipped may be.
+
+    Attributes:
+        row: number of the row of the session at which that shows, from 0; None where at none.
+    """
+
+    code = "BAD_EVIDENCE"
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message if row is None else f"row {row}: {message}")
+        self.row = row
+
+
+class BadCertificate(ProtocolError):
+    """Not a certificate, or one that the log's entries contradict."""
+
+    code = "BAD_CERTIFICATE"
 
 
 # Images

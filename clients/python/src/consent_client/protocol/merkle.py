@@ -119,6 +119,21 @@ class Frontier:
         self.size += 1
         return completed
 
+    def append_subtree(self, level: int, node: bytes) -> None:
+        """Adds 2^level leaves of which only the subtree's hash is known.
+
+        Raises:
+            BadProof: the tree's size is not a multiple of that.
+        """
+        if level < 0 or self.size % (1 << level):
+            raise BadProof("a subtree begins at a multiple of its size")
+        index = self.size >> level
+        while index % 2:
+            node = node_hash(self.hashes.pop(), node)
+            index //= 2
+        self.hashes.append(node)
+        self.size += 1 << level
+
     def root(self) -> bytes:
         """The root of the leaves so far."""
         if not self.hashes:
