@@ -1,20 +1,22 @@
-"""The Starlette application: GraphQL, and two questions for whoever watches over it."""
+"""The Starlette application: GraphQL, the published log, and two questions for its operator."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from registry.api.bodies import BodyLimits
 from registry.api.schema import View
+from registry.log_files import log_file
 from registry.services.clock import Clock, SystemClock
 from registry.services.running import Registry, running
 from registry.settings import Settings
+from registry.tlog.storage import FolderStorage, LogStorage
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +43,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             Route(
                 "/graphql", served, methods=["GET", "POST"] if settings.development else ["POST"]
             ),
+            Route("/log/{path:path}", _log_file(FolderStorage(settings.log_dir))),
             Route("/health", _health),
             Route("/ready", served.ready),
         ],
@@ -49,6 +52,13 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     # Behind a proxy a redirect would name http: the client would send its token in the clear.
     application.router.redirect_slashes = False
     return application
+
+
+def _log_file(storage: LogStorage) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return await log_file(request, storage)
+
+    return serve
 
 
 class _Served:

@@ -14,8 +14,9 @@
     │   ├── ScreeningClosed        the screening was closed
     │   ├── RegistryFull           the record ceiling is reached
     │   ├── TooGeneric             fingerprints that resemble too many other pictures
-    │   └── Retriable              trouble on this side: nothing was committed, send it again
-    │       ├── Busy                   the queue is full or the database is locked
+    │   └── Retriable              trouble on this side that goes away: send it again
+    │       ├── Busy                   nothing was committed: the queue is full, the database locked
+    │       ├── NotPublished           it is written, and not under a checkpoint yet
     │       └── NotReady               the indexes have not reached the log yet
     ├── AccessError            answered as a top-level error
     │   ├── Unauthenticated        no builder's token, or a wrong or revoked one
@@ -140,7 +141,7 @@ class TooGeneric(Refusal):
 
 
 class Retriable(Refusal):
-    """Trouble on the registry's side: nothing was committed and the same request may be sent again.
+    """Trouble on the registry's side that goes away: the same request may be sent again.
 
     Attributes:
         retry_after: seconds to wait before the next try.
@@ -157,6 +158,12 @@ class Busy(Retriable):
     """The queue is full or the database is locked."""
 
     code = "BUSY"
+
+
+class NotPublished(Retriable):
+    """It is written, and not yet under a published checkpoint: there is no proof of it yet."""
+
+    code = "NOT_PUBLISHED"
 
 
 class NotReady(Retriable):

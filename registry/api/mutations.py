@@ -19,7 +19,8 @@ from consent_client.protocol.verdicts import Verdict
 from registry.api import problems, types
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
-from registry.services import contest, registration, screening, sessions, withdrawal
+from registry.errors import NotPublished
+from registry.services import contest, proofs, registration, screening, sessions, withdrawal
 from registry.services.blocks import Block
 from registry.services.sessions import Opening
 
@@ -35,6 +36,7 @@ RegisterResult = Annotated[
     | problems.RegistryFull
     | problems.TooGeneric
     | problems.NotReady
+    | problems.NotPublished
     | problems.Busy,
     strawberry.union("RegisterResult"),
 ]
@@ -240,12 +242,14 @@ class Mutation:
             sealing_key_id=input.sealing_key_id,
             sealed=input.sealed,
         )
-        done = await registration.register(info.context.registry, request, input.proof_of_work)
+        registry = info.context.registry
+        done = await registration.register(registry, request, input.proof_of_work)
         return types.Registration(
             record_id=input.record_id,
             register_index=LogIndex(done.register_index),
             log_size=LogIndex(done.log_size),
             status=types.RecordStatus(done.status),
+            proof=await proofs.entry_proof(registry.publisher, done.register_index),
             protection=types.protection_of(done.protection),
         )
 
@@ -260,13 +264,20 @@ class Mutation:
             commitment=input.commitment,
             signature=input.signature,
         )
-        done = await withdrawal.withdraw(info.context.registry, request, info.context.address)
+        registry = info.context.registry
+        done = await withdrawal.withdraw(registry, request, info.context.address)
+        terminal_index = cast("int", done.terminal_index)  # it has just ended
+        try:
+            proof = await proofs.entry_proof(registry.publisher, terminal_index)
+        except NotPublished:
+            proof = None
         return types.Withdrawal(
             record_id=Base64(done.record_id),
             status=types.RecordStatus(done.status),
             register_index=LogIndex(done.register_index),
-            terminal_index=LogIndex(cast("int", done.terminal_index)),  # it has just ended
+            terminal_index=LogIndex(terminal_index),
             log_size=LogIndex(done.log_size),
+            proof=proof,
         )
 
     @strawberry.mutation(description="Opens a screening. Needs a builder's token.")

@@ -24,7 +24,7 @@ class Problem:
 
 
 @strawberry.interface(
-    description="Trouble on the registry's side: nothing was committed, send the same again."
+    description="Trouble on the registry's side that goes away: send the same again."
 )
 class RetriableProblem(Problem):
     """What every problem says that goes away by itself."""
@@ -112,6 +112,14 @@ class NotReady(RetriableProblem):
     """See `errors.NotReady`."""
 
 
+@strawberry.type(
+    description="It is written, but not under a published checkpoint yet, so that there is no "
+    "proof of it: the same request again gets one."
+)
+class NotPublished(RetriableProblem):
+    """See `errors.NotPublished`."""
+
+
 # How long a client waits when the database, not the queue, was the bottleneck.
 STORE_BUSY_RETRY_SECONDS = 1
 
@@ -131,6 +139,7 @@ _RAISED_AS: dict[type[Problem], tuple[type[Exception], ...]] = {
     TooGeneric: (errors.TooGeneric,),
     Busy: (errors.Busy, errors.StoreBusy),
     NotReady: (errors.NotReady,),
+    NotPublished: (errors.NotPublished,),
 }
 
 

@@ -1,4 +1,4 @@
-"""What can be asked: the registry, a challenge, one's own record, the log."""
+"""What can be asked: the registry, a challenge, one's own record, and the log (`api.log`)."""
 
 from importlib.metadata import version
 from typing import Annotated
@@ -9,6 +9,7 @@ from consent_client.protocol.screening import MAX_BLOCK
 from registry.api import limits, problems, types
 from registry.api.bodies import PUBLIC_BODY_BYTES
 from registry.api.context import RequestInfo
+from registry.api.log import LogQuery
 from registry.api.scalars import Base64, LogIndex
 from registry.services import log_entries, own_record, sessions
 from registry.services.people import spaces_in_force
@@ -20,9 +21,6 @@ ChallengeResult = Annotated[
 ]
 RecordResult = Annotated[
     types.OwnRecord | problems.NotYours | problems.InvalidInput, strawberry.union("RecordResult")
-]
-EntriesResult = Annotated[
-    types.EntryBundle | problems.InvalidInput, strawberry.union("EntriesResult")
 ]
 
 
@@ -41,7 +39,7 @@ class ReadRecordInput:
 
 
 @strawberry.type
-class Query:
+class Query(LogQuery):
     """The queries."""
 
     @strawberry.field(description="The registry: name, keys, spaces, limits.")
@@ -125,21 +123,4 @@ class Query:
             statement=None if record.statement is None else Base64(record.statement),
             image_digest=None if record.image_digest is None else Base64(record.image_digest),
             protection=types.protection_of(record.protection),
-        )
-
-    @strawberry.field(
-        description="Entries of the log from `start` on, at most `count` and at most "
-        f"{log_entries.MAX_PAGE}. They are public and name nobody."
-    )
-    async def entries(self, info: RequestInfo, start: LogIndex, count: int) -> EntriesResult:
-        """Needs no token."""
-        registry = info.context.registry
-        page = await log_entries.read_page(
-            registry.store, registry.entries_limit, info.context.address, start, count
-        )
-        return types.EntryBundle(
-            start=LogIndex(page.start),
-            count=page.count,
-            log_size=LogIndex(page.log_size),
-            data=Base64(page.data),
         )

@@ -20,6 +20,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from registry.api import counting, masking, problems
 from registry.api.context import Context
 from registry.api.limits import EXTENSIONS, MAX_QUERY_CHARACTERS
+from registry.api.log import Subscription
 from registry.api.mutations import Mutation
 from registry.api.queries import Query
 from registry.api.scalars import SCALARS
@@ -54,6 +55,7 @@ class RegistrySchema(strawberry.Schema):
 SCHEMA = RegistrySchema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[problems.Problem, problems.RetriableProblem],
     extensions=[Masking, *EXTENSIONS, counting.Requests],
     exception_handlers=problems.HANDLERS,

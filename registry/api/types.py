@@ -221,6 +221,10 @@ class Registration:
     register_index: LogIndex = strawberry.field(description="Its REGISTER entry.")
     log_size: LogIndex
     status: RecordStatus
+    proof: str = strawberry.field(
+        description="That the REGISTER entry is under the newest published checkpoint, as C2SP "
+        "tlog-proof. With what only you know it makes a receipt; it can be fetched again."
+    )
     protection: list[SpaceProtection] = strawberry.field(
         description="What is found of the picture by likeness. Exact spaces find the same and "
         "nothing else, and are not listed."
@@ -236,6 +240,10 @@ class Withdrawal:
     register_index: LogIndex
     terminal_index: LogIndex = strawberry.field(description="The entry that ended it.")
     log_size: LogIndex
+    proof: str | None = strawberry.field(
+        description="That this entry is under the newest published checkpoint, as C2SP tlog-proof; "
+        "null where publishing takes long: it is withdrawn all the same."
+    )
 
 
 @strawberry.type(description="A record as its owner sees it. Nobody else can ask for it.")
@@ -253,18 +261,6 @@ class OwnRecord:
     )
     protection: list[SpaceProtection] = strawberry.field(
         description="As `register` answered. Empty once it is unreadable."
-    )
-
-
-@strawberry.type(description="Log entries, without gaps.")
-class EntryBundle:
-    """A page of the log."""
-
-    start: LogIndex
-    count: int
-    log_size: LogIndex
-    data: Base64 = strawberry.field(
-        description="C2SP entry bundle: each entry after its length, two bytes big-endian."
     )
 
 

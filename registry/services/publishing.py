@@ -18,7 +18,7 @@ from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint, sig
 from consent_client.protocol.merkle import Nodes, consistency_proof, inclusion_proof
 from consent_client.protocol.notes import NoteSigner
 from consent_client.protocol.tiles import TILE_WIDTH, tile_nodes, tile_path
-from registry.errors import Busy, CorruptRegistry, InvalidInput, RegistryError
+from registry.errors import CorruptRegistry, InvalidInput, NotPublished, RegistryError
 from registry.settings import Settings
 from registry.store import entries
 from registry.store.engine import Store
@@ -157,20 +157,27 @@ class Publisher:
         """The newest checkpoint, once it covers a log size.
 
         Raises:
-            Busy: it did not within some seconds; the entries are committed all the same.
+            NotPublished: it did not within some seconds; the entries are committed all the same.
             CorruptRegistry: it never will.
         """
-        if self.published is None or self.size < size:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self.newer_than(size - 1)
+        except TimeoutError:
+            message = "It is written, but not yet published; please send the same again."
+            raise NotPublished(message) from None
+
+    async def newer_than(self, size: int) -> Published:
+        """The newest checkpoint, once it covers more than `size` entries.
+
+        Raises:
+            CorruptRegistry: the published log is not this database's.
+        """
+        while self.published is None or self.size <= size:
             self.wake()
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS), self._moved:
-                    await self._moved.wait_for(lambda: self._failure or self.size >= size)
-            except TimeoutError:
-                message = "It is written, but not yet published; please send the same again."
-                raise Busy(message) from None
-        published = self.published
-        assert published is not None  # noqa: S101 (for the type checker: `size` is at least 1)
-        return published
+            async with self._moved:
+                await self._moved.wait_for(lambda: self._failure or self.size > size)
+        return self.published
 
     async def prove_inclusion(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
         """The proof that an entry is in the published log of `size` entries (the newest one).

@@ -25,6 +25,7 @@ from registry.services.days import Calendar
 from registry.services.following import Follower
 from registry.services.founding import found
 from registry.services.observing import Observer
+from registry.services.proofs import Watchers
 from registry.services.publishing import Publisher, open_publisher
 from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
@@ -58,6 +59,7 @@ class Registry:
     follower: Follower
     sequencer: Sequencer
     publisher: Publisher
+    watchers: Watchers
     registration_limit: AddressLimit
     withdrawal_limit: AddressLimit
     challenge_limit: AddressLimit
@@ -141,6 +143,7 @@ async def running(
             follower=follower,
             sequencer=sequencer,
             publisher=publisher,
+            watchers=Watchers(),
             registration_limit=AddressLimit(settings.registration_limit),
             withdrawal_limit=AddressLimit(settings.withdrawal_limit),
             challenge_limit=AddressLimit(settings.challenge_limit),

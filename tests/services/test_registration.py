@@ -205,7 +205,10 @@ async def test_a_full_queue_says_busy_and_loses_nothing(harness):
     async with harness.registry.store.write():  # nobody can commit meanwhile
         sequencer._queue._maxsize = 10
         waiting = [asyncio.create_task(harness.send(request)) for request in requests]
-        done, pending = await asyncio.wait(waiting, timeout=2)
+        async with asyncio.timeout(20):
+            while sum(task.done() for task in waiting) + sequencer.waiting < len(requests):
+                await asyncio.sleep(0.01)
+        done, pending = await asyncio.wait(waiting, timeout=0)
         assert done
         assert all(isinstance(task.exception(), Busy) for task in done)
     answers = await asyncio.gather(*pending)
