@@ -78,6 +78,11 @@ class Metrics:
         self.index_lag = self._gauge(
             "index_lag_entries", "livemax", "Entries in the log and not yet in the indexes."
         )
+        self.published_log_size = self._gauge(
+            "published_log_size",
+            "livemin",
+            "Entries in the published log, as far as the process knows that knows least.",
+        )
         self.log_entries = self._gauge(
             "log_entries", "livemax", "Entries in the log, by type.", "type"
         )

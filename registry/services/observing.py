@@ -18,6 +18,7 @@ from registry.metrics import Metrics
 from registry.services.admission import BuilderQuota
 from registry.services.clock import Clock
 from registry.services.following import Follower
+from registry.services.publishing import Publisher
 from registry.services.sequencing import Sequencer
 from registry.store.engine import Store
 from registry.store.observed import Observed, observe
@@ -40,6 +41,7 @@ class Look:
     Attributes:
         observed: in the database.
         index_log_size: entries in this process's indexes.
+        published_log_size: entries in the published log, as far as this process knows.
         ready: whether this process answers screenings.
         active_records: None until the whole log was replayed.
         entries: type → entries of the log that were replayed; None until all of them were.
@@ -50,6 +52,7 @@ class Look:
 
     observed: Observed
     index_log_size: int
+    published_log_size: int
     ready: bool
     active_records: int | None
     entries: Mapping[EntryType, int] | None
@@ -127,6 +130,7 @@ class Observer:
     Args:
         store: where the log and the holds are.
         follower: whose indexes follow the log.
+        publisher: publishes the log.
         sequencer: whose queue it is.
         quota: what was charged to builders.
         metrics: set here.
@@ -138,6 +142,7 @@ class Observer:
         self,
         store: Store,
         follower: Follower,
+        publisher: Publisher,
         sequencer: Sequencer,
         quota: BuilderQuota,
         metrics: Metrics,
@@ -146,6 +151,7 @@ class Observer:
     ) -> None:
         self._store = store
         self._follower = follower
+        self._publisher = publisher
         self._sequencer = sequencer
         self._quota = quota
         self._metrics = metrics
@@ -191,7 +197,8 @@ class Observer:
         return Look(
             observed=observed,
             index_log_size=index_log_size,
-            ready=ready,
+            published_log_size=self._publisher.size,
+            ready=ready and self._publisher.sound,
             active_records=state.active_records if state else None,
             entries=state.entries if state else None,
             waiting=self._sequencer.waiting,
@@ -209,6 +216,7 @@ class Observer:
         metrics.queue_capacity.set(seen.capacity)
         metrics.log_size.set(observed.log_size)
         metrics.index_log_size.set(seen.index_log_size)
+        metrics.published_log_size.set(seen.published_log_size)
         metrics.index_lag.set(seen.lag)
         if seen.active_records is not None:
             metrics.active_records.set(seen.active_records)

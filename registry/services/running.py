@@ -150,7 +150,7 @@ async def running(
             entries_limit=AddressLimit(settings.entries_limit),
             builder_quota=quota,
             observer=Observer(
-                store, follower, sequencer, quota, metrics, clock, settings.max_records
+                store, follower, publisher, sequencer, quota, metrics, clock, settings.max_records
             ),
             metrics=metrics,
             matching_threads=threads,

@@ -42,7 +42,10 @@ class Watched(Server):
         answer = httpx.get(self.metrics_url)
         assert answer.status_code == httpx.codes.OK
         return {
-            (sample.name.removeprefix(PREFIX), *sorted(sample.labels.values())): sample.value
+            (
+                sample.name.removeprefix(PREFIX),
+                *(value for _, value in sorted(sample.labels.items())),
+            ): sample.value
             for family in text_string_to_metric_families(answer.text)
             for sample in family.samples
         }

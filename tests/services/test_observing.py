@@ -1,6 +1,7 @@
 """What operators see: metrics and log events of a registry that runs."""
 
 import re
+from pathlib import Path
 
 import pytest
 import structlog
@@ -55,6 +56,7 @@ async def test_registrations_withdrawals_and_erasures_are_counted_from_the_log(h
     assert await value(harness, "log_entries", type="ERASE") == 1
     assert await value(harness, "active_records") == 0
     assert await value(harness, "log_size") == await value(harness, "index_log_size") == 5
+    assert await harness.registry.publisher.publish() == await value(harness, "published_log_size")
     assert await value(harness, "index_lag_entries") == 0
     assert await value(harness, "ready_processes") == await value(harness, "processes") == 1
     before = harness.clock.now()
@@ -198,11 +200,26 @@ async def test_refusals_are_summed_up_now_and_then(harness):
     assert [entry["counts"] for entry in logs if entry["event"] == "refusals"] == [{"HELD": 3}]
 
 
+def test_the_guide_names_every_metric_and_no_other():
+    guide = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    table = guide.partition("## Metrics and alerts")[2].partition("Rules to begin with")[0]
+    named = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for name in row.split(", ")
+    }
+    metrics = Metrics().collected.collect()
+    existing = {m.name + ("_total" if m.type == "counter" else "") for m in metrics}
+    assert {PREFIX + name.strip("`") for name in named} == existing
+    assert set(re.findall(PREFIX + r"\w+", guide)) - {PREFIX} <= existing
+
+
 def look(**changed):
     waiting = {"free": changed.pop("held", 0)}
     observed = Observed(changed.pop("log_size", 9), 0, waiting, {}, 0)
     fields = {
         "index_log_size": 9,
+        "published_log_size": 9,
         "ready": True,
         "active_records": 1,
         "entries": {},
