@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import strawberry
 from cross_web import HTTPException
@@ -14,8 +15,10 @@ from strawberry.asgi import GraphQL
 from strawberry.extensions import MaskErrors
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.execution import PreExecutionError
 
 from registry.api import counting, masking, problems
 from registry.api.context import Context
@@ -50,6 +53,22 @@ class RegistrySchema(strawberry.Schema):
         for error in errors:
             masking.note(error)
             counting.failed(error, execution_context)
+
+    async def stream(self, *arguments: Any, **named: Any) -> StreamResult:
+        """As the library's, where what our parser refuses is an answer as well.
+
+        Where nothing is streamed the library takes an extension's error for an answer; a stream
+        would break off without a word.
+        """
+        return self._answered(await super().stream(*arguments, **named))
+
+    async def _answered(self, stream: StreamResult) -> StreamResult:
+        try:
+            async for part in stream:
+                yield part
+        except GraphQLError as error:
+            self.process_errors([error])
+            yield PreExecutionError(data=None, errors=[error])
 
 
 SCHEMA = RegistrySchema(

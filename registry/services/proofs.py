@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent_client.protocol.tlog_proofs import TlogProof
-from registry.errors import Busy, InvalidInput
+from registry.errors import InvalidInput, RateLimited
 from registry.services.admission import AddressLimit
 from registry.services.publishing import Published, Publisher
 
@@ -99,11 +99,11 @@ class Watchers:
         """The newest checkpoint and every newer one; some may be left out in between.
 
         Raises:
-            Busy: too many are waiting.
+            RateLimited: too many are waiting.
         """
         if not self._left:
             message = "Too many wait for checkpoints; fetch /log/checkpoint now and then instead."
-            raise Busy(message)
+            raise RateLimited(message)
         self._left -= 1
         try:
             size = 0

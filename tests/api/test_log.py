@@ -204,6 +204,7 @@ def test_a_subscription_obeys_the_limits_of_a_query(server):
     for query, code in (
         (f"subscription {{ checkpoints {{ {'size ' * 1_100} }} }}", "BAD_REQUEST"),
         ("subscription { checkpoints { secret } }", "BAD_REQUEST"),
+        ("subscription { checkpoints { secret ", "BAD_REQUEST"),
     ):
         answer = httpx.post(
             f"{server.url}/graphql",

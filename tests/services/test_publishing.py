@@ -15,8 +15,9 @@ from consent_client.protocol.merkle import (
     verify_inclusion,
 )
 from consent_client.protocol.notes import NoteSigner
-from registry.errors import CorruptRegistry, InvalidInput, NotPublished, StoreError
+from registry.errors import CorruptRegistry, InvalidInput, NotPublished, RateLimited, StoreError
 from registry.services import publishing, sequencing
+from registry.services.proofs import Watchers
 from registry.services.publishing import Publisher
 from registry.services.running import running
 from registry.services.shredding import shred_ended
@@ -262,6 +263,18 @@ async def test_a_record_is_shredded_only_once_its_end_is_published(harness, monk
 async def keys(harness):
     async with harness.registry.store.read() as connection:
         return (await connection.exec_driver_sql("SELECT count(*) FROM data_key")).scalar()
+
+
+async def test_so_many_wait_for_checkpoints_and_no_more(store, publisher):
+    await append(store, 0, 1)
+    await publisher.publish()
+    watchers = Watchers(most=1)
+    first = watchers.checkpoints(publisher)
+    assert (await anext(first)).size == 1
+    with pytest.raises(RateLimited):
+        await anext(watchers.checkpoints(publisher))
+    await first.aclose()
+    assert (await anext(watchers.checkpoints(publisher))).size == 1
 
 
 def test_the_order_of_a_batch_is_drawn_by_lot():
