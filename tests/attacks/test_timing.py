@@ -237,10 +237,11 @@ async def told_apart(watcher, kinds, capsys):
             taken[kind].append((await watcher.ask(kind))[0])
         for kind, each in taken.items():
             seconds[kind].append(min(each))
-    with capsys.disabled():
-        medians = [f"{kind} {np.median(each) * 1e3:.2f} ms" for kind, each in seconds.items()]
-        print(f" [{', '.join(medians)}]", end="")
     far = np.array(seconds["far"])
+    with capsys.disabled():
+        for kind, each in seconds.items():
+            slower = (np.array(each)[:, None] > far).mean()
+            print(f" [{kind}: median {np.median(each) * 1e3:.1f} ms, slower {slower:.0%}]", end="")
     longer = {kind: np.array(seconds[kind]) - far for kind in kinds}
     return {
         kind
