@@ -8,16 +8,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from consent_client.errors import ProtocolError
 from consent_client.protocol import (
+    checkpoints,
+    cosignatures,
     encoding,
     fingerprints,
     keys,
     log,
+    merkle,
     notes,
     origins,
+    policies,
+    receipts,
     records,
     screening,
     sealing,
     statements,
+    tiles,
+    tlog_proofs,
 )
 from consent_client.protocol.spaces import Kind
 
@@ -78,6 +85,29 @@ def parse_column(value):
     column.floats()
 
 
+def parse_checkpoint(value):
+    verifier = notes.NoteVerifier.parse(read("checkpoints.json")["log"])
+    checkpoints.open_checkpoint(value, verifier)
+
+
+def parse_cosignature(value):
+    vkey = read("checkpoints.json")["witnesses"]["X1"]["vkey"]
+    cosignatures.verify_cosignature(value, cosignatures.WitnessVerifier.parse(vkey))
+
+
+def parse_tlog_proof(value):
+    proof = tlog_proofs.TlogProof.parse(value)
+    verifier = notes.NoteVerifier.parse(read("checkpoints.json")["log"])
+    entry = bytes.fromhex(read("receipts.json")["register_entry"])
+    opened = checkpoints.open_checkpoint(proof.checkpoint, verifier)
+    proof.verify(merkle.leaf_hash(entry), opened)
+
+
+def parse_receipt(value):
+    policy = policies.parse_policy(read("receipts.json")["policy"].encode())
+    receipts.verify_receipt(receipts.Receipt.parse(value), policy)
+
+
 PARSERS = {
     "fingerprint-list": parse_list,
     "statement": lambda value: statements.Statement.decode(bytes.fromhex(value)),
@@ -96,6 +126,14 @@ PARSERS = {
     "base64": encoding.decode_base64,
     "origin": origins.check_origin,
     "phrase": keys.seed_of,
+    "tile-path": tiles.parse_path,
+    "tile": lambda value: tiles.decode_tile(bytes.fromhex(value["bytes"]), value["width"]),
+    "sized-bundle": lambda value: tiles.read_bundle(bytes.fromhex(value["bytes"]), value["width"]),
+    "checkpoint": parse_checkpoint,
+    "cosignature": parse_cosignature,
+    "policy": lambda value: policies.parse_policy(value.encode()),
+    "tlog-proof": parse_tlog_proof,
+    "receipt": parse_receipt,
     "registration": records.RegistrationRequest.from_json,
 }
 

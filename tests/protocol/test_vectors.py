@@ -10,16 +10,23 @@ import numpy as np
 import pytest
 
 from consent_client.protocol import (
+    checkpoints,
+    cosignatures,
     encoding,
     fingerprints,
     keys,
     log,
+    merkle,
     notes,
+    policies,
+    receipts,
     records,
     screening,
     sealing,
     spaces,
     statements,
+    tiles,
+    tlog_proofs,
     verdicts,
 )
 
@@ -232,3 +239,128 @@ def test_log_entries():
     entries = [bytes.fromhex(case["bytes"]) for case in vectors["entries"]]
     assert log.encode_bundle(entries).hex() == vectors["bundle"]
     assert list(log.decode_bundle(bytes.fromhex(vectors["bundle"]))) == entries
+
+
+def test_tiles():
+    vectors = read("tiles.json")
+    for case in vectors["paths"]:
+        place = (case["index"], case["width"])
+        if case["level"] == "entries":
+            named = tiles.Bundle(*place)
+            assert tiles.bundle_path(*place) == case["path"]
+        else:
+            named = tiles.Tile(case["level"], *place)
+            assert tiles.tile_path(case["level"], *place) == case["path"]
+        assert tiles.parse_path(case["path"]) == named
+    for case in vectors["growths"]:
+        grown = [tile.path for tile in tiles.new_tiles(case["old"], case["new"])]
+        assert grown == case["tiles"], (case["old"], case["new"])
+
+
+def test_the_contents_of_tiles():
+    case = read("tiles.json")["contents"]
+    entries = [b"entry %d" % index for index in range(case["size"])]
+    tree = merkle.Tree(map(merkle.leaf_hash, entries))
+    assert tree.root().hex() == case["root"]
+    written = {
+        tile.path: tiles.tile_bytes(tree.node, tile) for tile in tiles.new_tiles(0, len(entries))
+    }
+    assert {path: sha256(data).hexdigest() for path, data in written.items()} == (
+        case["tiles_sha256"]
+    )
+    bundles = {
+        bundle.path: log.encode_bundle(entries[bundle.index * 256 :][: bundle.width])
+        for bundle in tiles.new_bundles(0, len(entries))
+    }
+    assert {path: sha256(data).hexdigest() for path, data in bundles.items()} == (
+        case["bundles_sha256"]
+    )
+    nodes = tiles.tile_nodes(lambda *place: written[tiles.tile_path(*place)], len(entries))
+    assert merkle.root_at(nodes, len(entries)).hex() == case["root"]
+
+
+def test_checkpoints():
+    vectors = read("checkpoints.json")
+    signer = notes.NoteSigner(vectors["origin"], bytes.fromhex(vectors["log_private_key"]))
+    assert signer.verifier.vkey == vectors["log"]
+    for case in vectors["checkpoints"]:
+        checkpoint = checkpoints.Checkpoint(
+            vectors["origin"], case["size"], bytes.fromhex(case["root"]), tuple(case["extensions"])
+        )
+        assert checkpoint.encode() == case["text"]
+        assert checkpoints.Checkpoint.parse(case["text"]) == checkpoint
+        assert checkpoints.sign_checkpoint(checkpoint, signer) == case["note"]
+        assert checkpoints.open_checkpoint(case["note"], signer.verifier) == checkpoint
+
+
+def witnesses(vectors):
+    return {
+        name: cosignatures.WitnessSigner(witness["name"], bytes.fromhex(witness["private_key"]))
+        for name, witness in vectors["witnesses"].items()
+    }
+
+
+def test_cosignatures():
+    vectors = read("checkpoints.json")
+    signers = witnesses(vectors)
+    for name, witness in vectors["witnesses"].items():
+        assert signers[name].verifier.vkey == witness["vkey"]
+        assert cosignatures.WitnessVerifier.parse(witness["vkey"]) == signers[name].verifier
+    for case in vectors["cosigned"]:
+        said = {each["witness"]: each["time"] for each in case["cosignatures"]}
+        note = vectors["checkpoints"][1]["note"]
+        text, _ = notes.split_note(note)
+        for name, time in said.items():
+            note = notes.add_signature(note, cosignatures.cosign(text, signers[name], time))
+        assert note == case["note"]
+        found = cosignatures.verify_cosignatures(note, [each.verifier for each in signers.values()])
+        assert {each.witness.name: each.time for each in found} == {
+            signers[name].name: time for name, time in said.items()
+        }
+
+
+@pytest.mark.parametrize("case", read("policies.json"), ids=lambda case: case["description"])
+def test_policies(case):
+    vectors = read("checkpoints.json")
+    signers = witnesses(vectors)
+    policy = policies.parse_policy(case["policy"].encode())
+    note = vectors["checkpoints"][1]["note"]
+    text, _ = notes.split_note(note)
+    for expected in case["cases"]:
+        cosigned = note
+        for name in expected["cosigned"]:
+            cosigned = notes.add_signature(cosigned, cosignatures.cosign(text, signers[name], 1))
+        vouched = policies.vouch(policy, cosigned)
+        assert vouched.satisfied == expected["satisfied"]
+        assert vouched.standing.value == expected["standing"]
+        assert [each.witness for each in vouched.cosignatures] == [
+            signers[name].verifier for name in expected["known"]
+        ]
+
+
+@pytest.mark.parametrize("case", read("tlog-proofs.json"), ids=lambda case: case["description"])
+def test_tlog_proofs(case):
+    verifier = notes.NoteVerifier.parse(read("checkpoints.json")["log"])
+    proof = tlog_proofs.TlogProof.parse(case["proof"])
+    assert proof.encode() == case["proof"]
+    assert (proof.index, proof.extra.hex()) == (case["index"], case["extra"])
+    assert [value.hex() for value in proof.hashes] == case["hashes"]
+    opened = checkpoints.open_checkpoint(proof.checkpoint, verifier)
+    assert opened.size == case["size"]
+    proof.verify(merkle.leaf_hash(bytes.fromhex(case["entry"])), opened)
+
+
+def test_receipts():
+    vectors = read("receipts.json")
+    policy = policies.parse_policy(vectors["policy"].encode())
+    for case in vectors["receipts"]:
+        receipt = receipts.Receipt.parse(case["receipt"])
+        assert receipt.encode() == case["receipt"]
+        assert receipt.opening.hex() == vectors["opening"]
+        assert receipt.statement.encode().hex() == vectors["statement"]
+        assert receipt.image_digest.hex() == vectors["image_digest"]
+        assert receipt.owner_public_key.hex() == vectors["owner_public_key"]
+        assert receipt.register.encode().hex() == vectors["register_entry"]
+        vouched = receipts.verify_receipt(receipt, policy)
+        assert vouched.standing.value == case["standing"]
+        assert len(vouched.cosignatures) == len(case["witnesses"])

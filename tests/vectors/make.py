@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 
 import corrupt
+import corrupt_tlog
 import reference as ref
 import samples
+import tlog
 
 HERE = Path(__file__).parent
 RECORDED = HERE / "recorded" / "x-wing.json"
@@ -264,9 +266,14 @@ def rendered(recorded):
         "verdicts.json": verdict_vectors(),
         "screening.json": screening_vectors(),
         "log.json": log_vectors(),
+        "tiles.json": tlog.tile_vectors(),
+        "checkpoints.json": tlog.checkpoint_vectors(),
+        "policies.json": tlog.policy_vectors(),
+        "tlog-proofs.json": tlog.proof_vectors(),
+        "receipts.json": tlog.receipt_vectors(),
     }
     out = {HERE / name: value for name, value in files.items()}
-    for case in corrupt.cases(recorded):
+    for case in itertools.chain(corrupt.cases(recorded), corrupt_tlog.cases()):
         path = HERE / "corruptions" / case["format"] / f"{case.pop('name')}.json"
         if path in out:
             sys.exit(f"two corruptions have one name: {path}")

@@ -7,6 +7,7 @@ constant in time.
 """
 
 import base64
+import functools
 import hashlib
 import hmac
 import struct
@@ -98,6 +99,7 @@ def ed25519_secret(private):
     return scalar & (1 << 254) - 8 | 1 << 254, digest[32:]
 
 
+@functools.cache
 def ed25519_public(private):
     return encode_point(multiply(ed25519_secret(private)[0], BASE))
 
@@ -106,6 +108,7 @@ def ed25519_challenge(r, public, message):
     return int.from_bytes(hashlib.sha512(r + public + message).digest(), "little") % L
 
 
+@functools.cache
 def ed25519_sign(private, message):
     scalar, prefix = ed25519_secret(private)
     nonce = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % L
@@ -267,12 +270,12 @@ def open_x_wing(blob, private, info):
 # Notes, c2sp.org/signed-note
 
 
-def key_hash(name, public):
-    return sha256(name.encode() + b"\n\x01" + public)[:4]
+def key_hash(name, public, algorithm=b"\x01"):
+    return sha256(name.encode() + b"\n" + algorithm + public)[:4]
 
 
-def vkey(name, public):
-    return f"{name}+{key_hash(name, public).hex()}+{b64(b'\x01' + public)}"
+def vkey(name, public, algorithm=b"\x01"):
+    return f"{name}+{key_hash(name, public, algorithm).hex()}+{b64(algorithm + public)}"
 
 
 def signature_line(text, name, private):
@@ -329,3 +332,91 @@ def verdict(stances, missing):
     if missing:
         return 3
     return 2 if 1 in stances else 0
+
+
+# The log's tree, RFC 6962 §2.1, word for word
+
+
+def split(count):
+    """The largest power of two below."""
+    return 2 ** (len(bin(count - 1)) - 3)
+
+
+def leaf(data):
+    return sha256(b"\0" + data)
+
+
+def tree_head(entries):
+    if not entries:
+        return sha256(b"")
+    if len(entries) == 1:
+        return leaf(entries[0])
+    k = split(len(entries))
+    return sha256(b"\1" + tree_head(entries[:k]) + tree_head(entries[k:]))
+
+
+def audit_path(m, entries):
+    if len(entries) == 1:
+        return []
+    k = split(len(entries))
+    if m < k:
+        return [*audit_path(m, entries[:k]), tree_head(entries[k:])]
+    return [*audit_path(m - k, entries[k:]), tree_head(entries[:k])]
+
+
+# Tiles, c2sp.org/tlog-tiles
+
+
+def tile_path(level, index, width):
+    """Level `entries` for a bundle."""
+    digits = str(index)
+    digits = digits.zfill((len(digits) + 2) // 3 * 3)
+    groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
+    name = "/".join(["x" + group for group in groups[:-1]] + groups[-1:])
+    return f"tile/{level}/{name}" + ("" if width == 256 else f".p/{width}")
+
+
+def tiles_of(size):
+    """(level, index, width) of all tiles of a tree."""
+    out = []
+    for level in range(8):
+        out += [(level, index, 256) for index in range(size // 256 ** (level + 1))]
+        if width := size // 256**level % 256:
+            out.append((level, size // 256 ** (level + 1), width))
+    return out
+
+
+def tile(entries, level, index, width):
+    span = 256**level
+    starts = [(index * 256 + i) * span for i in range(width)]
+    return b"".join(tree_head(entries[start : start + span]) for start in starts)
+
+
+# Checkpoints and what is made of them, c2sp.org/tlog-checkpoint, tlog-cosignature, tlog-proof
+
+
+def checkpoint_text(origin, size, root, extensions=()):
+    return "\n".join([origin, str(size), b64(root), *extensions]) + "\n"
+
+
+def cosignature_line(text, name, private, time):
+    public = ed25519_public(private)
+    signature = ed25519_sign(private, f"cosignature/v1\ntime {time}\n{text}".encode())
+    return f"— {name} {b64(key_hash(name, public, b'\x04') + u64(time) + signature)}\n"
+
+
+def tlog_proof(index, hashes, note, extra=b""):
+    lines = ["c2sp.org/tlog-proof@v1"]
+    lines += [f"extra {b64(extra)}"] if extra else []
+    lines += [f"index {index}", *map(b64, hashes), "", note]
+    return "\n".join(lines)
+
+
+def quorum_met(quorum, cosigned):
+    """Quorum: None, a witness's name, or (threshold, [quorums])."""
+    if quorum is None:
+        return True
+    if isinstance(quorum, str):
+        return quorum in cosigned
+    threshold, members = quorum
+    return sum(quorum_met(member, cosigned) for member in members) >= threshold
