@@ -8,8 +8,10 @@ On Windows, where a user's data folder is private by its access list, modes are 
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from consent_client.errors import StateError
 
@@ -50,17 +52,10 @@ def read_private(path: Path) -> bytes | None:
         StateError: it is not ours (see the module), or longer than `MAX_FILE_BYTES`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _BINARY)
+        with _opened(path) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise StateError(f"{path} can not be read: {_why(error)}", str(path)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise StateError(f"{path} is not a regular file", str(path))
-        _check_owner(path, found)
-        data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise StateError(f"{path} is too long to be a file of this program", str(path))
     return data
@@ -100,6 +95,36 @@ def create_private(path: Path, data: bytes) -> None:
         raise StateError(f"{path} can not be written: {_why(error)}", str(path)) from None
 
 
+@contextmanager
+def writing_private(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, for what is too long to be held: it takes its name once it is whole.
+
+    Left by an exception, nothing is there but what was before.
+
+    Raises:
+        StateError: what is there is not ours, or it can not be written.
+    """
+    try:
+        with _opened(path):
+            pass
+    except FileNotFoundError:
+        pass
+    temporary = None
+    try:
+        temporary, descriptor = _new_beside(path)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StateError(f"{path} can not be written: {_why(error)}", str(path)) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
 def sync_folder(path: Path) -> None:
     """Makes names in a folder survive a power cut, where the system knows how."""
     if not _POSIX:
@@ -117,9 +142,32 @@ def remove_leftovers(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _write_beside(path: Path, data: bytes) -> Path:
+def _opened(path: Path) -> BinaryIO:
+    """A file that is ours; `FileNotFoundError` where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW | _BINARY)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StateError(f"{path} can not be read: {_why(error)}", str(path)) from None
+    with ExitStack() as stack:
+        file = stack.enter_context(os.fdopen(descriptor, "rb"))
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise StateError(f"{path} is not a regular file", str(path))
+        _check_owner(path, found)
+        stack.pop_all()
+    return file
+
+
+def _new_beside(path: Path) -> tuple[Path, int]:
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, FILE_MODE)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+    return temporary, os.open(temporary, flags, FILE_MODE)
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    temporary, descriptor = _new_beside(path)
     with os.fdopen(descriptor, "wb") as file:
         _write_out(file.fileno(), data)
     return temporary
