@@ -142,8 +142,13 @@ def test_it_answers_metrics_only_and_knows_no_password(server):
     assert not httpx.post(server.metrics_url).is_success
 
 
+def writers(folder):
+    """Processes that have written how many changes wait, as they do once they serve."""
+    return {path.name for path in folder.glob("gauge_livesum_*.db")}
+
+
 def test_a_killed_process_is_missed_and_its_counts_are_kept(server):
-    asked = server.until(processes=server.workers)["requests_total", "registry"]
+    asked = server.until(processes=server.workers).get(("requests_total", "registry"), 0)
     for _ in range(20):
         server.ask("{ registry { logSize } }")
     listener, folder = folder_of(server)
@@ -153,7 +158,12 @@ def test_a_killed_process_is_missed_and_its_counts_are_kept(server):
         if child.pid != listener.pid and list(folder.glob(f"gauge_*_{child.pid}.db"))
     ]
     assert len(workers) == server.workers
+    known = writers(folder)
     workers[0].send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not writers(folder) - known:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     values = server.until(processes=server.workers)  # of it, and of the one that came instead
     assert values["requests_total", "registry"] == asked + 20
 
