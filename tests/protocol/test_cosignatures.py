@@ -176,3 +176,9 @@ def test_what_is_no_witness_is_refused(name, private):
     with pytest.raises(BadNote):
         WitnessSigner(name, private)
     assert repr(WITNESS.private) not in repr(WITNESS)
+
+
+@given(st.text(max_size=60) | st.text("a+0=/", max_size=60))
+def test_any_text_is_no_witness_key(text):
+    with pytest.raises(BadNote):
+        WitnessVerifier.parse(text)
