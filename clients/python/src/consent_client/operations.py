@@ -86,6 +86,7 @@ class Registration:
     """A record is in the log.
 
     Attributes:
+        proof: that its REGISTER entry is in the log, a tlog-proof; not verified yet.
         protection: how far from the picture it is still found.
     """
 
@@ -93,6 +94,7 @@ class Registration:
     register_index: int
     log_size: int
     status: RecordStatus
+    proof: str = field(repr=False)
     protection: tuple[SpaceProtection, ...]
 
 
@@ -452,7 +454,7 @@ _REGISTER = """
 mutation Register($input: RegisterInput!) {
   register(input: $input) {
     ... on Registration {
-      recordId registerIndex logSize status protection { space reach }
+      recordId registerIndex logSize status proof protection { space reach }
     }
     ... on Problem { code message }
     ... on TooGeneric { spaces }
@@ -474,7 +476,25 @@ def _read_registration(answer: Answer) -> Registration:
         register_index=answer.number("registerIndex"),
         log_size=answer.number("logSize"),
         status=answer.status(),
+        proof=answer.text("proof"),
         protection=answer.protection(),
+    )
+
+
+_INCLUSION = """
+query InclusionProof($index: LogIndex!) {
+  inclusionProof(index: $index) {
+    ... on InclusionProof { text }
+    ... on Problem { code message }
+  }
+}
+"""
+
+
+def inclusion_proof(index: int) -> Operation[str]:
+    """A proof of an entry under the newest checkpoint: a tlog-proof, not verified yet."""
+    return Operation(
+        "inclusionProof", _INCLUSION, {"index": index}, lambda answer: answer.text("text")
     )
 
 

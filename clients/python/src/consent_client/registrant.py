@@ -36,6 +36,7 @@ from consent_client.operations import (
     Registration,
     Withdrawal,
     challenge,
+    inclusion_proof,
     own_record,
     register,
     withdraw,
@@ -52,6 +53,7 @@ from consent_client.own_log import (
 from consent_client.proof_of_work import solve
 from consent_client.protocol.fingerprints import Fingerprints, image_digest
 from consent_client.protocol.keys import derive_owner
+from consent_client.protocol.receipts import Receipt
 from consent_client.protocol.records import (
     RegistrationRequest,
     build_registration,
@@ -60,6 +62,7 @@ from consent_client.protocol.records import (
 )
 from consent_client.protocol.sealing import usable_key
 from consent_client.protocol.statements import Stance, Statement, Use, today
+from consent_client.proven import receipt_of
 from consent_client.saved_records import (
     MAX_LABEL_CHARACTERS,
     SavedRecord,
@@ -305,6 +308,9 @@ class Registrant:
                 if not current.unanswered or current.request != request:
                     return current
                 return self._after_refusal(current, problem)
+        receipt = receipt_of(record, answer.proof, self.meet().pinned.verifier_key)
+        if receipt.proof.index != answer.register_index:
+            raise WrongAnswer("the registry's proof is of another entry")
         with self.state.locked():
             current = self._current(record)
             if current.stage is not Stage.SENT or current.request != request:
@@ -316,6 +322,7 @@ class Registrant:
                 register_index=answer.register_index,
                 status=answer.status,
                 protection=answer.protection,
+                receipt=receipt.encode(),
             )
             self.state.save_record(done)
             self._see_again_from(answer.register_index)
@@ -424,6 +431,28 @@ class Registrant:
             )
             self.state.save_record(less)
             return less
+
+    def receipt(self, record: SavedRecord) -> Receipt:
+        """The receipt of a registered record: kept here, or else proved by the registry anew.
+
+        It goes on to show, without the registry, that the statement was made by then. Whoever has
+        it can test whether a picture is the one it is for: show it to those who may.
+
+        Raises:
+            StateError: the record is not registered, or only its ending is known here.
+            WrongAnswer: the registry's proof does not hold.
+            RegistryProblem, TransportError.
+        """
+        current = self._current(record)
+        if current.receipt is not None:
+            return Receipt.parse(current.receipt)
+        if current.register_index is None or current.statement is None:
+            raise StateError(f"there is no receipt for record {current.index}: see `check`")
+        proof = self._connection.run(inclusion_proof(current.register_index))
+        receipt = receipt_of(current, proof, self.meet().pinned.verifier_key)
+        with self.state.locked():
+            self.state.save_record(replace(self._current(record), receipt=receipt.encode()))
+        return receipt
 
     def pending(self) -> list[SavedRecord]:
         """Saved records that the registry has not answered for, the next due first."""

@@ -26,6 +26,7 @@ from consent_client.protocol.keys import OPENING_BYTES, PUBLIC_KEY_BYTES
 from consent_client.protocol.log import MAX_INDEX
 from consent_client.protocol.origins import origin_bytes
 from consent_client.protocol.protection import Reach, SpaceProtection
+from consent_client.protocol.receipts import Receipt
 from consent_client.protocol.records import COMMITMENT_BYTES, RegistrationRequest, commitment
 from consent_client.protocol.spaces import space
 from consent_client.protocol.statements import Statement
@@ -83,6 +84,7 @@ class SavedRecord:
         moved_to: the number under which it is registered instead, where its own was taken.
         protection: how far from the picture it is still found, as the registry said; None where it
             has not said.
+        receipt: proof that it is in the log, verified; None where there is none yet.
     """
 
     origin: str
@@ -104,6 +106,7 @@ class SavedRecord:
     left_out: tuple[str, ...] = ()
     moved_to: int | None = None
     protection: tuple[SpaceProtection, ...] | None = None
+    receipt: str | None = field(default=None, repr=False)
 
     @property
     def unanswered(self) -> bool:
@@ -140,6 +143,7 @@ class SavedRecord:
             "leftOut": list(self.left_out),
             "movedTo": self.moved_to,
             "protection": protection_json(self.protection),
+            "receipt": self.receipt,
         }
         return (json.dumps(value, indent=1) + "\n").encode()
 
@@ -188,6 +192,7 @@ class SavedRecord:
             left_out=tuple(space(_text(name)).id for name in value.get("leftOut", ())),
             moved_to=_optional_number(value.get("movedTo")),
             protection=_protection(value.get("protection")),
+            receipt=_optional_text(value.get("receipt")),
         )
         record._check()
         return record
@@ -206,6 +211,10 @@ class SavedRecord:
             or self.request.owner_public_key != self.owner_public_key
         ):
             raise Malformed("the request does not fit")
+        if self.receipt is not None:
+            receipt = Receipt.parse(self.receipt)
+            if receipt.register.commitment != self.commitment:
+                raise Malformed("the receipt is another record's")
         if self.unanswered and (self.request is None or self.kept_list is None):
             raise Malformed("nothing to send")
         if self.stage is Stage.WITHDRAWING and self.request is None:
@@ -268,6 +277,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Malformed("not text")
     return value
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _integer(value: object, greatest: int) -> int:

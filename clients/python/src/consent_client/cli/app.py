@@ -17,6 +17,7 @@ from consent_client.cli.common import (
 )
 from consent_client.cli.phrase import phrase
 from consent_client.cli.protect import protect
+from consent_client.cli.receipts import receipt
 from consent_client.cli.records import recover, status, withdraw
 from consent_client.cli.screen import screen
 
@@ -71,6 +72,7 @@ main.command(
     "--use ai_inference=allowed · consent protect portrait.jpg --face"
 )(protect)
 main.command(epilog="Example: consent status --json")(status)
+main.command(epilog="Example: consent receipt portrait.jpg --out portrait.receipt")(receipt)
 main.command(
     epilog="Examples: consent withdraw portrait.jpg · consent withdraw '#3' --print > keep.txt · "
     "consent withdraw --from keep.txt"

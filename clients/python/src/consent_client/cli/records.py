@@ -34,7 +34,8 @@ _MAX_PHRASE_FILE = 4_096
 _STANDARD_INPUT: Final = "-"
 
 
-def _registrant(common: Common, state: State) -> Registrant:
+def registrant_of(common: Common, state: State) -> Registrant:
+    """The person, at the registry that is meant."""
     return Registrant(
         common.address(state),
         state=state,
@@ -63,7 +64,7 @@ def status(
     """
     state = common.state()
     failed: list[ConsentError] = []
-    with _registrant(common, state) as registrant:
+    with registrant_of(common, state) as registrant:
         try:
             records = registrant.follow()
         except (LogShortened, RecordsLost) as error:
@@ -145,7 +146,7 @@ def withdraw(
         chosen = _chosen(_records_kept(common, state), records or [], everything=everything)
         _print_signed(common, [(each, sign_withdrawal(state, each)) for each in chosen])
         return
-    with _registrant(common, state) as registrant:
+    with registrant_of(common, state) as registrant:
         if kept is not None:
             _send_kept(common, registrant, kept)
             return
@@ -183,25 +184,33 @@ def _records_kept(common: Common, state: State) -> list[SavedRecord]:
     return [record for origin in origins for record in state.records(origin)]
 
 
+def _still_there(records: Sequence[SavedRecord]) -> list[SavedRecord]:
+    return [each for each in records if each.active or each.stage is Stage.WITHDRAWING]
+
+
 def _chosen(
     records: Sequence[SavedRecord], names: Sequence[str], *, everything: bool
 ) -> list[SavedRecord]:
-    active = [each for each in records if each.active or each.stage is Stage.WITHDRAWING]
+    active = _still_there(records)
     if everything == bool(names):
         usage("name records, or --all, or --from FILE")
     if everything:
         if not active:
             usage("you have no active records here")
         return active
-    return [_named(records, active, name) for name in names]
+    return [named(records, name) for name in names]
 
 
-def _named(records: Sequence[SavedRecord], active: Sequence[SavedRecord], name: str) -> SavedRecord:
+def named(records: Sequence[SavedRecord], name: str) -> SavedRecord:
+    """The record of this label or number; a usage error where there is none, or several.
+
+    An active record, or one that is being taken back, goes before others of its label.
+    """
     number = name.removeprefix("#")
     if name.startswith("#") and number.isascii() and number.isdigit():
         found = [record for record in records if record.index == int(number)]
     else:
-        found = [record for record in active if record.label == name]
+        found = [record for record in _still_there(records) if record.label == name]
         found = found or [record for record in records if record.label == name]
     if not found:
         usage(f"you have no record {name!r} here; see: consent status")
@@ -264,7 +273,7 @@ def recover(
                 f"{state.phrase_file} holds another phrase; recover into another --state folder",
                 str(state.phrase_file),
             )
-    with _registrant(common, state) as registrant:
+    with registrant_of(common, state) as registrant:
         found = registrant.recover()
         origin = registrant.origin
     if common.as_json:

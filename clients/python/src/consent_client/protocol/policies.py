@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from consent_client.errors import BadNote, BadPolicy
 from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint
@@ -109,6 +109,11 @@ class Policy:
     witnesses: Mapping[str, PolicyWitness]
     groups: Mapping[str, Group]
     quorum: str
+
+    @classmethod
+    def of_log(cls, verifier: NoteVerifier) -> Self:
+        """The policy of who knows a log's key and no witnesses."""
+        return cls((PolicyLog(verifier),), MappingProxyType({}), MappingProxyType({}), NO_QUORUM)
 
     def satisfied_by(self, cosigned: frozenset[str]) -> bool:
         """Whether these witnesses, by their names in the file, are a quorum."""
