@@ -30,8 +30,10 @@ VECTORS = SHARED / "vectors" / "merkle"
 DUMMY_ROOTS = {
     "consistency/additional/sizes-are-equal-one-and-proof-is-empty.json",
     "subtreeconsistency/additional/sizes-are-equal-one-and-proof-is-empty.json",
-    "subtreeconsistency/additional/subtree-is-empty-sizes-are-equal-zero-subtree-root-valid-"
-    "tree-root-random-proof-is-empty.json",
+    (
+        "subtreeconsistency/additional/subtree-is-empty-sizes-are-equal-zero-subtree-root-valid-"
+        "tree-root-random-proof-is-empty.json"
+    ),
 }
 
 sizes = st.integers(1, 300)

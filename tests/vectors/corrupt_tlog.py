@@ -189,7 +189,7 @@ def policies():
     yield from (
         ("empty", "no line at all", ""),
         ("no-quorum", "a log only", log),
-        ("no-last-newline", "cut within the last line", log + "quorum non"),
+        ("no-last-newline", "cut within the last line", log + none + x1[:-1]),
         ("two-quorums", "two quorum lines", log + none * 2),
         ("quorum-of-two", "two names", log + x1 + x2 + "quorum X1 X2\n"),
         ("quorum-unknown", "a name nobody defined", log + "quorum X1\n"),
