@@ -1,0 +1,230 @@
+/** The client agrees with the reference in every committed vector. */
+
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { describe, expect, test } from "vitest";
+import * as protocol from "../../src/protocol";
+import { sha256 } from "../../src/protocol/digests";
+import { openSealed, sealingPublicKey } from "../support/opening";
+import { hex, read } from "../support/vectors";
+
+test("encoding", () => {
+  const vectors = read("encoding.json");
+  for (const vector of vectors.lp) {
+    const parts = vector.parts.map(hex);
+    expect(bytesToHex(protocol.lp(...parts))).toBe(vector.bytes);
+    const reader = new protocol.Reader(hex(vector.bytes));
+    expect(parts.map(() => reader.lp())).toEqual(parts);
+    reader.end();
+  }
+  for (const vector of vectors.bitmap) {
+    const bits = vector.bits.map(Boolean);
+    expect(bytesToHex(protocol.packBitmap(bits))).toBe(vector.bytes);
+    expect(protocol.unpackBitmap(hex(vector.bytes), bits.length)).toEqual(bits);
+  }
+  for (const vector of vectors.base64) {
+    expect(protocol.encodeBase64(hex(vector.bytes))).toBe(vector.text);
+    expect(bytesToHex(protocol.decodeBase64(vector.text))).toBe(vector.bytes);
+  }
+});
+
+describe("fingerprints", () => {
+  test.each<{ description: string; list: string; image_digest: string; fingerprints: object }>(
+    read("fingerprints.json").lists,
+  )("$description", ({ list, image_digest, fingerprints }) => {
+    const expected = new Map(
+      Object.entries(fingerprints).map(([id, values]) => [id, values.map(hex)]),
+    );
+    expect(bytesToHex(protocol.encodeList(expected))).toBe(list);
+    expect(protocol.decodeList(hex(list))).toEqual(expected);
+    expect(bytesToHex(protocol.imageDigest(expected))).toBe(image_digest);
+    protocol.checkFingerprints(expected);
+  });
+
+  test("vectors near the edge of norm one are accepted", () => {
+    for (const vector of read("fingerprints.json").norms) {
+      const decoded = protocol.decodeVector(hex(vector.bytes), protocol.spaceOf(vector.space));
+      const norm = Math.hypot(...decoded);
+      expect(Math.abs(norm - 1)).toBeLessThan(1e-6);
+    }
+  });
+});
+
+test("keys", () => {
+  const vectors = read("keys.json");
+  for (const vector of vectors.phrases) {
+    expect(bytesToHex(protocol.seedOf(vector.phrase))).toBe(vector.seed);
+  }
+  for (const vector of vectors.owners) {
+    const seed = hex(vector.seed);
+    const owner = protocol.deriveOwner(seed, vector.origin, vector.i);
+    expect(bytesToHex(owner.publicKey)).toBe(vector.public);
+    expect(bytesToHex(owner.opening)).toBe(vector.opening);
+    expect(bytesToHex(owner.recordId)).toBe(vector.record_id);
+    expect(bytesToHex(owner.ownerTag)).toBe(vector.owner_tag);
+    const domain = "consent-registry/v1/owner";
+    expect(bytesToHex(protocol.derive(seed, domain, vector.origin, vector.i))).toBe(vector.private);
+  }
+  for (const vector of vectors.signatures) {
+    protocol.verify(hex(vector.public), hex(vector.signature), hex(vector.message));
+  }
+});
+
+test("statements", () => {
+  for (const vector of read("statements.json")) {
+    const stances = protocol.USES.map((use, at) => [use, protocol.STANCES[vector.uses[at]]]);
+    const statement = new protocol.Statement({
+      stances: Object.fromEntries(stances),
+      basis: protocol.BASES[vector.basis] ?? "agent",
+      givenFor: vector.given_for,
+      validUntil: vector.valid_until,
+    });
+    expect(bytesToHex(statement.encode())).toBe(vector.bytes);
+    expect(protocol.Statement.decode(hex(vector.bytes))).toEqual(statement);
+  }
+});
+
+test("records", () => {
+  const vector = read("records.json");
+  const content = new protocol.RecordContent(
+    hex(vector.opening),
+    protocol.Statement.decode(hex(vector.statement)),
+    protocol.decodeList(hex(vector.list)),
+  );
+  expect(protocol.encodeBase64(content.encode())).toBe(vector.content);
+  expect(protocol.RecordContent.decode(protocol.decodeBase64(vector.content))).toEqual(content);
+  expect(bytesToHex(content.imageDigest)).toBe(vector.image_digest);
+  expect(bytesToHex(content.commitment)).toBe(vector.commitment);
+});
+
+test("signed messages", () => {
+  const { origin, commitment, record_id, nonce, owner_private_key, messages } =
+    read("records.json");
+  const made = {
+    register: protocol.registerMessage(origin, hex(record_id), hex(commitment)),
+    withdraw: protocol.withdrawMessage(origin, hex(commitment)),
+    read: protocol.readMessage(origin, hex(record_id), hex(nonce)),
+  };
+  for (const [verb, message] of Object.entries(made)) {
+    expect(bytesToHex(message)).toBe(messages[verb].bytes);
+    const signature = protocol.sign(hex(owner_private_key), message);
+    expect(bytesToHex(signature)).toBe(messages[verb].signature);
+  }
+});
+
+test("a registration", () => {
+  const { registration, origin } = read("records.json");
+  const request = protocol.RegistrationRequest.fromJson(registration);
+  expect(request.toJson()).toEqual(registration);
+  const { recordId, commitment, ownerPublicKey, signature } = request.fields;
+  protocol.verify(
+    ownerPublicKey,
+    signature,
+    protocol.registerMessage(origin, recordId, commitment),
+  );
+});
+
+describe("sealing", () => {
+  const vector = read("sealing.json");
+
+  test.each<{
+    description: string;
+    suite: protocol.Suite;
+    private_key: string;
+    public_key: string;
+    key_id: string;
+    sealed: string;
+  }>(vector.samples)("a blob opens: $description", async (sample) => {
+    const secret = hex(sample.private_key);
+    const publicKey = await sealingPublicKey(sample.suite, secret);
+    expect(protocol.encodeBase64(publicKey)).toBe(sample.public_key);
+    expect(bytesToHex(protocol.sealingKeyId(sample.suite, publicKey))).toBe(sample.key_id);
+    const opened = await openSealed(protocol.decodeBase64(sample.sealed), sample.suite, secret, [
+      vector.origin,
+      hex(sample.key_id),
+      hex(vector.record_id),
+      hex(vector.owner_public_key),
+    ]);
+    expect(protocol.encodeBase64(opened)).toBe(vector.plaintext);
+  });
+
+  test("the note with sealing keys", () => {
+    const { note, verifier_key, keys } = vector.note;
+    const verifier = protocol.NoteVerifier.parse(verifier_key);
+    const listed = protocol.decodeSealingKeys(note, vector.origin, verifier);
+    const told = listed.map((key) => ({
+      suite: key.suite,
+      public_key: protocol.encodeBase64(key.publicKey),
+      issue_day: key.issueDay,
+      expiry_day: key.expiryDay,
+    }));
+    const byKey = (left: { public_key: string }, right: { public_key: string }) =>
+      left.public_key < right.public_key ? -1 : 1;
+    expect(told.sort(byKey)).toEqual(keys.sort(byKey));
+    const { signer_name, signer_private_key } = read("notes.json");
+    const signer = new protocol.NoteSigner(signer_name, hex(signer_private_key));
+    const again = protocol.encodeSealingKeys(vector.origin, [...listed].reverse(), signer);
+    expect(again).toBe(note);
+  });
+});
+
+test("notes", () => {
+  const vectors = read("notes.json");
+  const signer = new protocol.NoteSigner(vectors.signer_name, hex(vectors.signer_private_key));
+  expect(signer.verifier.vkey).toBe(vectors.verifier_key);
+  for (const { note, text } of vectors.notes) {
+    expect(protocol.verifyNote(note, signer.verifier)).toBe(text);
+    expect(note.startsWith(signer.note(text))).toBe(true);
+  }
+});
+
+test("verdicts", () => {
+  for (const { stances, missing, verdict } of read("verdicts.json")) {
+    const said = stances.map((stance: number) => protocol.STANCES[stance]);
+    expect(protocol.combine(said, missing)).toBe(protocol.VERDICTS[verdict]);
+  }
+});
+
+test("screening", () => {
+  const vector = read("screening.json");
+  const columns: protocol.Column[] = vector.columns.map(columnOf);
+  columns.forEach((column, at) => {
+    expect(column.present).toEqual(vector.columns[at].bits.map(Boolean));
+    expect(protocol.encodeBase64(protocol.packBitmap(column.present))).toBe(
+      vector.columns[at].present,
+    );
+  });
+  for (const order of [columns, [...columns].reverse()]) {
+    expect(bytesToHex(sha256(protocol.blockContent(order)))).toBe(vector.block_digest);
+  }
+
+  function columnOf(item: Record<string, string>): protocol.Column {
+    return protocol.Column.decode(
+      item.space ?? "",
+      vector.count,
+      protocol.decodeBase64(item.present ?? ""),
+      protocol.decodeBase64(item.fingerprints ?? ""),
+      item.counts ? protocol.decodeBase64(item.counts) : null,
+    );
+  }
+});
+
+test("log entries", () => {
+  const vectors = read("log.json");
+  const encoded = vectors.entries.map((each: { bytes: string }) => hex(each.bytes));
+  vectors.entries.forEach((vector: { type: number; fields: object; bytes: string }) => {
+    const entry = protocol.decodeEntry(hex(vector.bytes));
+    expect(bytesToHex(protocol.encodeEntry(entry))).toBe(vector.bytes);
+    const { type, ...fields } = entry;
+    expect(Object.keys(vector.fields).length).toBe(Object.keys(fields).length);
+    for (const [name, value] of Object.entries(vector.fields)) {
+      const found = (fields as Record<string, unknown>)[camel(name)];
+      expect(found instanceof Uint8Array ? bytesToHex(found) : found, name).toBe(value);
+    }
+    expect(type).toBe(protocol.ENTRY_TYPES[vector.type]);
+  });
+  expect(bytesToHex(protocol.encodeBundle(encoded))).toBe(vectors.bundle);
+  expect(protocol.decodeBundle(hex(vectors.bundle))).toEqual(encoded);
+});
+
+const camel = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
