@@ -1,25 +1,31 @@
 """Every named corruption gives exactly its typed error."""
 
 import json
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from consent_client import manifest_files
 from consent_client.errors import ProtocolError
 from consent_client.protocol import (
+    certificates,
     checkpoints,
     cosignatures,
     encoding,
     fingerprints,
     keys,
     log,
+    manifests,
     merkle,
     notes,
     origins,
     policies,
     receipts,
     records,
+    results,
     screening,
     sealing,
     statements,
@@ -108,6 +114,34 @@ def parse_receipt(value):
     receipts.verify_receipt(receipts.Receipt.parse(value), policy)
 
 
+def parse_manifest_file(value):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "manifest"
+        path.write_bytes(bytes.fromhex(value))
+        list(manifest_files.open_manifest(path).rows())
+
+
+def parse_manifest_block(value):
+    manifests.verify_block(
+        bytes.fromhex(value["block"]),
+        value["number"],
+        value["count"],
+        [bytes.fromhex(each) for each in value["path"]],
+        bytes.fromhex(value["root"]),
+    )
+
+
+def parse_evidence(value):
+    close = log.Close(1, value["least_log_size"], bytes.fromhex(value["results_root"]))
+    results.verify_evidence(
+        BytesIO(bytes.fromhex(value["evidence"])),
+        [bytes.fromhex(row) for row in value["shipped"]],
+        value["count"],
+        close,
+        value["close_index"],
+    )
+
+
 PARSERS = {
     "fingerprint-list": parse_list,
     "statement": lambda value: statements.Statement.decode(bytes.fromhex(value)),
@@ -134,6 +168,11 @@ PARSERS = {
     "policy": lambda value: policies.parse_policy(value.encode()),
     "tlog-proof": parse_tlog_proof,
     "receipt": parse_receipt,
+    "manifest": lambda value: manifests.root_of_rows(map(bytes.fromhex, value)),
+    "manifest-file": parse_manifest_file,
+    "manifest-block": parse_manifest_block,
+    "evidence": parse_evidence,
+    "certificate": lambda value: certificates.verify_certificate(value.encode()),
     "registration": records.RegistrationRequest.from_json,
 }
 

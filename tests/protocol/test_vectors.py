@@ -4,23 +4,29 @@ import json
 import subprocess
 import sys
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from consent_client import manifest_files
 from consent_client.protocol import (
+    certificates,
     checkpoints,
     cosignatures,
     encoding,
     fingerprints,
     keys,
     log,
+    manifests,
     merkle,
     notes,
     policies,
     receipts,
     records,
+    results,
     screening,
     sealing,
     spaces,
@@ -364,3 +370,70 @@ def test_receipts():
         vouched = receipts.verify_receipt(receipt, policy)
         assert vouched.standing.value == case["standing"]
         assert len(vouched.cosignatures) == len(case["witnesses"])
+
+
+def test_manifests(tmp_path):
+    case = read("manifests.json")
+    rows = [bytes.fromhex(row) for row in case["rows"]]
+    root, count = manifests.root_of_rows(rows)
+    assert (root.hex(), count) == (case["root"], len(rows))
+    assert (
+        manifests.commitment(bytes.fromhex(case["salt"]), root, count).hex() == (case["commitment"])
+    )
+    path = tmp_path / "manifest"
+    manifest_files.write_manifest(path, rows)
+    assert path.read_bytes().hex() == case["file"]
+
+
+def test_blocks_of_a_manifest():
+    case = read("manifests.json")["many"]
+    count = case["count"]
+    rows = [
+        manifests.row((i + 1).to_bytes(32), sha256(str(i).encode()).digest()) for i in range(count)
+    ]
+    blocks = list(manifests.in_blocks(rows))
+    paths = manifests.BlockPaths(count, map(manifests.block_root, blocks))
+    assert paths.root.hex() == case["root"]
+    assert [manifests.block_root(block).hex() for block in blocks] == case["block_roots"]
+    for number, expected in enumerate(case["paths"]):
+        path = paths.path(number)
+        assert [value.hex() for value in path] == expected
+        manifests.verify_block(blocks[number], number, count, path, paths.root)
+
+
+def test_results():
+    case = read("results.json")
+    secret = bytes.fromhex(case["secret"])
+    rows = [bytes.fromhex(row) for row in case["rows"]]
+    leaves = [
+        results.result_leaf(
+            results.row_salt(secret, i), i, rows[i], each["log_size"], each["verdict"]
+        )
+        for i, each in enumerate(case["answers"])
+    ]
+    assert [leaf.hex() for leaf in leaves] == [each["leaf"] for each in case["answers"]]
+    assert (
+        merkle.root_of([merkle.leaf_hash(leaf) for leaf in leaves]).hex() == (case["results_root"])
+    )
+    close = log.Close(1, case["least_log_size"], bytes.fromhex(case["results_root"]))
+    found = results.verify_evidence(
+        BytesIO(bytes.fromhex(case["evidence"])),
+        [bytes.fromhex(row) for row in case["shipped"]],
+        len(rows),
+        close,
+        case["close_index"],
+    )
+    assert found.shipped_root.hex() == case["shipped_root"]
+    assert {verdict.name: n for verdict, n in found.verdicts.items()} == case["verdicts"]
+
+
+def test_certificates():
+    case = read("certificates.json")
+    data = case["certificate"].encode()
+    certificate = certificates.verify_certificate(data, bytes.fromhex(case["builder"]))
+    assert json.loads(certificate.payload()) == case["statement"]
+    assert certificate.terms == case["terms"]
+    assert encoding.encode_base64(certificates.pae(certificate.payload())) == case["pae"]
+    assert certificates.certify_digest(data).hex() == case["digest"]
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(case["builder_private_key"]))
+    assert certificates.sign_certificate(certificate, private) == data

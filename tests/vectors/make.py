@@ -13,7 +13,9 @@ import json
 import sys
 from pathlib import Path
 
+import certified
 import corrupt
+import corrupt_certified
 import corrupt_tlog
 import reference as ref
 import samples
@@ -271,9 +273,14 @@ def rendered(recorded):
         "policies.json": tlog.policy_vectors(),
         "tlog-proofs.json": tlog.proof_vectors(),
         "receipts.json": tlog.receipt_vectors(),
+        "manifests.json": certified.manifest_vectors(),
+        "results.json": certified.result_vectors(),
+        "certificates.json": certified.certificate_vectors(),
     }
     out = {HERE / name: value for name, value in files.items()}
-    for case in itertools.chain(corrupt.cases(recorded), corrupt_tlog.cases()):
+    for case in itertools.chain(
+        corrupt.cases(recorded), corrupt_tlog.cases(), corrupt_certified.cases()
+    ):
         path = HERE / "corruptions" / case["format"] / f"{case.pop('name')}.json"
         if path in out:
             sys.exit(f"two corruptions have one name: {path}")
