@@ -218,3 +218,21 @@ def test_there_is_no_proof_of_what_is_not_there() -> None:
         consistency_proof(tree.node, 5, 4)
     with pytest.raises(BadProof):
         Frontier(3, [EMPTY_ROOT])
+
+
+@given(st.lists(st.integers(0, 6), max_size=12))
+def test_a_frontier_grows_by_whole_subtrees(levels: list[int]) -> None:
+    frontier, tree = Frontier(), Tree()
+    for level in levels:
+        if len(tree) % (1 << level):
+            with pytest.raises(BadProof):
+                frontier.append_subtree(level, EMPTY_ROOT)
+            continue
+        leaves = [leaf_hash(b"%d" % i) for i in range(len(tree), len(tree) + (1 << level))]
+        frontier.append_subtree(level, root_of(leaves))
+        for leaf in leaves:
+            tree.append(leaf)
+        assert (frontier.size, frontier.root()) == (len(tree), tree.root())
+        frontier = Frontier(frontier.size, frontier.hashes)
+    with pytest.raises(BadProof):
+        frontier.append_subtree(-1, EMPTY_ROOT)

@@ -1,6 +1,6 @@
 """Manifests in files, of as many rows as a web-scale data set has.
 
-A file is `MAGIC ‖ u64 n ‖ n rows` of 64 bytes, strictly increasing (FORMATS §7), so a block is
+A file is `MAGIC ‖ u64 n ‖ n rows` of 64 bytes, strictly increasing (FORMATS §6), so a block is
 found at its place. Nothing here holds a whole manifest: rows that come in any order are sorted in
 runs on the disk and merged. Manifests are written for their owner's eyes only, for they tell which
 images a screening was about; that of what is shipped is then the owner's to publish.

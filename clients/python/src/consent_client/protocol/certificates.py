@@ -1,4 +1,4 @@
-"""Certificates: what a builder says of a data set, so that the log can bear it out (FORMATS §7).
+"""Certificates: what a builder says of a data set, so that the log can bear it out (FORMATS §6).
 
 An in-toto Statement v1 in a DSSE envelope, signed by the builder's Ed25519 key. Its subject is the
 shipped manifest, its predicate says in which committed session each of its rows was screened. The

@@ -1,4 +1,4 @@
-"""Manifests: the rows a committed screening is about, and their tree (FORMATS §7).
+"""Manifests: the rows a committed screening is about, and their tree (FORMATS §6).
 
 A row is `image_sha256 ‖ F`, 64 bytes, and a manifest's rows strictly increase by image_sha256
 alone: an image stands in it once. Their tree is RFC 6962's, a row being a leaf's data. Rows travel

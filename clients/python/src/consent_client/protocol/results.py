@@ -1,4 +1,4 @@
-"""Results of a committed screening, and the evidence that what is shipped was cleared (FORMATS §7).
+"""Results of a committed screening, and the evidence that what is shipped was cleared (FORMATS §6).
 
 Each row of the manifest has a result leaf: `salt16 ‖ u64 row ‖ row of the manifest ‖ u64 log size ‖
 verdict`. Their tree is RFC 6962's, and its root stands in the CLOSE entry. The salts keep leaves
