@@ -5,6 +5,7 @@ export default defineConfig({
   build: {
     outDir: "dist/protocol",
     lib: { entry: "src/protocol/index.ts", formats: ["es"], fileName: "protocol" },
-    minify: true,
+    // Vite leaves white space in libraries, for who bundles them again; nobody does here.
+    rolldownOptions: { output: { minify: true } },
   },
 });

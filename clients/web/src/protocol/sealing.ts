@@ -3,9 +3,6 @@
  * `enc ‖ ciphertext`, with HKDF-SHA256 and AES-256-GCM. Opening is the registry's.
  */
 
-import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core";
-import { DhkemX25519HkdfSha256 } from "@hpke/dhkem-x25519";
-import { XWing } from "@hpke/hybridkem-x-wing";
 import { Malformed, SealError } from "../errors";
 import { type Bytes, concat, lp } from "./encoding";
 import { originBytes } from "./origins";
@@ -22,14 +19,6 @@ export const SEALED_BYTES: Readonly<Record<Suite, number>> = {
   2: 32 + PLAINTEXT_BYTES + TAG_BYTES,
 };
 
-function cipherSuite(suite: Suite): CipherSuite {
-  return new CipherSuite({
-    kem: suite === 1 ? new XWing() : new DhkemX25519HkdfSha256(),
-    kdf: new HkdfSha256(),
-    aead: new Aes256Gcm(),
-  });
-}
-
 /** What binds a seal to its registry, key, record and owner. */
 export function sealInfo(
   origin: string,
@@ -44,7 +33,7 @@ export function sealInfo(
  * The sealed blob, `SEALED_BYTES[key.suite]` long.
  *
  * Throws `Malformed` for a plaintext that is not `PLAINTEXT_BYTES` long or a bad origin, and
- * `SealError` where the library could not seal.
+ * `SealError` where the library could not seal, or could not be loaded.
  */
 export async function seal(
   plaintext: Bytes,
@@ -57,8 +46,9 @@ export async function seal(
     throw new Malformed(`a sealed plaintext has ${PLAINTEXT_BYTES} bytes`);
   }
   const info = sealInfo(origin, key.keyId, recordId, ownerPublicKey);
-  const suite = cipherSuite(key.suite);
   try {
+    const { cipherSuite } = await import("./hpke");
+    const suite = cipherSuite(key.suite);
     const recipientPublicKey = await suite.kem.deserializePublicKey(key.publicKey.slice().buffer);
     const { enc, ct } = await suite.seal(
       { recipientPublicKey, info: info.buffer },

@@ -2,10 +2,14 @@
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { describe, expect, test } from "vitest";
+import { BadCheckpoint, Malformed } from "../../src/errors";
 import * as protocol from "../../src/protocol";
 import { sha256 } from "../../src/protocol/digests";
 import { openSealed, sealingPublicKey } from "../support/opening";
 import { hex, read } from "../support/vectors";
+
+/** Sizes of trees that JavaScript's numbers do not hold; FORMATS ends a log of ours before them. */
+const BEYOND = Number.MAX_SAFE_INTEGER;
 
 test("encoding", () => {
   const vectors = read("encoding.json");
@@ -224,6 +228,167 @@ test("log entries", () => {
   });
   expect(bytesToHex(protocol.encodeBundle(encoded))).toBe(vectors.bundle);
   expect(protocol.decodeBundle(hex(vectors.bundle))).toEqual(encoded);
+});
+
+describe("tiles", () => {
+  const vectors = read("tiles.json");
+
+  test("paths and growth", () => {
+    for (const { level, index, width, path } of vectors.paths) {
+      if ((index + 1) * 256 ** (Number(level) || 0) > BEYOND) {
+        expect(() => protocol.parseTilePath(path)).toThrow(Malformed);
+        continue;
+      }
+      expect(protocol.tilePath({ level, index, width })).toBe(path);
+      expect(protocol.parseTilePath(path)).toEqual({ level, index, width });
+    }
+    for (const { old, new: size, tiles } of vectors.growths) {
+      expect(protocol.newTiles(old, size).map(protocol.tilePath)).toEqual(tiles);
+    }
+  });
+
+  test("contents", () => {
+    const { size, root, tiles_sha256, bundles_sha256 } = vectors.contents;
+    const entries = Array.from({ length: size }, (_, at) => protocol.utf8(`entry ${at}`));
+    const leaves = entries.map(protocol.leafHash);
+    expect(bytesToHex(protocol.rootOf(leaves))).toBe(root);
+    const hashesOf = ({ level, index, width }: protocol.Tile): protocol.Bytes[] => {
+      const across = 256 ** Number(level);
+      return Array.from({ length: width }, (_, at) => {
+        const first = (index * 256 + at) * across;
+        return protocol.rootOf(leaves.slice(first, first + across));
+      });
+    };
+    const tiles = protocol.newTiles(0, size).map((tile) => {
+      const data = protocol.concat(...hashesOf(tile));
+      expect(protocol.decodeTile(data, tile.width)).toEqual(hashesOf(tile));
+      return [protocol.tilePath(tile), bytesToHex(sha256(data))];
+    });
+    expect(Object.fromEntries(tiles)).toEqual(tiles_sha256);
+    const bundles = protocol.newBundles(0, size).map((tile) => {
+      const first = tile.index * 256;
+      const data = protocol.encodeBundle(entries.slice(first, first + tile.width));
+      return [protocol.tilePath(tile), bytesToHex(sha256(data))];
+    });
+    expect(Object.fromEntries(bundles)).toEqual(bundles_sha256);
+    const nodes = protocol.tileNodes(hashesOf, size);
+    expect(bytesToHex(protocol.rootAt(nodes, size))).toBe(root);
+  });
+});
+
+describe("checkpoints", () => {
+  const vectors = read("checkpoints.json");
+  const log = protocol.NoteVerifier.parse(vectors.log);
+  const witnesses = new Map<string, protocol.WitnessVerifier>();
+  for (const [name, { vkey }] of Object.entries<{ vkey: string }>(vectors.witnesses)) {
+    witnesses.set(name, protocol.WitnessVerifier.parse(vkey));
+  }
+
+  function cosigned(note: string, said: readonly (readonly [string, number])[]): string {
+    const { text } = protocol.splitNote(note);
+    const lines = said.map(([name, time]) => {
+      const { private_key } = vectors.witnesses[name];
+      const message = protocol.utf8(`cosignature/v1\ntime ${time}\n${text}`);
+      const signature = protocol.concat(
+        protocol.u64(time),
+        protocol.sign(hex(private_key), message),
+      );
+      const witness = witnesses.get(name);
+      if (witness === undefined) throw new Error(name);
+      return new protocol.NoteSignature(witness.name, witness.keyHash, signature).line;
+    });
+    return note + lines.join("");
+  }
+
+  test("checkpoints", () => {
+    const signer = new protocol.NoteSigner(vectors.origin, hex(vectors.log_private_key));
+    expect(signer.verifier.vkey).toBe(vectors.log);
+    for (const { size, root, extensions, text, note } of vectors.checkpoints) {
+      if (size > BEYOND) {
+        expect(() => protocol.openCheckpoint(note, log)).toThrow(BadCheckpoint);
+        continue;
+      }
+      const checkpoint = new protocol.Checkpoint(vectors.origin, size, hex(root), extensions);
+      expect(checkpoint.encode()).toBe(text);
+      expect(protocol.Checkpoint.parse(text)).toEqual(checkpoint);
+      expect(protocol.signCheckpoint(checkpoint, signer)).toBe(note);
+      expect(protocol.openCheckpoint(note, log)).toEqual(checkpoint);
+    }
+  });
+
+  test("cosignatures", () => {
+    for (const [name, { vkey }] of Object.entries<{ vkey: string }>(vectors.witnesses)) {
+      expect(witnesses.get(name)?.vkey).toBe(vkey);
+    }
+    for (const { cosignatures, note } of vectors.cosigned) {
+      const said = cosignatures.map((each: { witness: string; time: number }) => [
+        each.witness,
+        each.time,
+      ]);
+      expect(cosigned(vectors.checkpoints[1].note, said)).toBe(note);
+      const found = protocol.verifyCosignatures(note, [...witnesses.values()]);
+      const named = found.map(({ witness, time }) => [witness.name, time]);
+      const expected = said.map(([name, time]: [string, number]) => [
+        witnesses.get(name)?.name,
+        time,
+      ]);
+      expect(named.sort()).toEqual(expected.sort());
+    }
+  });
+
+  test.each<{
+    description: string;
+    policy: string;
+    cases: { cosigned: string[]; known: string[]; satisfied: boolean; standing: string }[];
+  }>(read("policies.json"))("a policy: $description", ({ policy, cases }) => {
+    for (const expected of cases) {
+      const said = expected.cosigned.map((name) => [name, 1] as const);
+      const note = cosigned(vectors.checkpoints[1].note, said);
+      const vouched = protocol.vouch(protocol.parsePolicy(policy), note);
+      expect(vouched.satisfied).toBe(expected.satisfied);
+      expect(vouched.witnessed ? "witnessed" : "unwitnessed").toBe(expected.standing);
+      expect(vouched.cosignatures.map(({ witness }) => witness)).toEqual(
+        expected.known.map((name) => witnesses.get(name)),
+      );
+    }
+  });
+
+  test.each<{
+    description: string;
+    proof: string;
+    index: number;
+    extra: string;
+    hashes: string[];
+    size: number;
+    entry: string;
+  }>(read("tlog-proofs.json"))("a proof: $description", (vector) => {
+    const proof = protocol.TlogProof.parse(vector.proof);
+    expect(proof.encode()).toBe(vector.proof);
+    expect(proof.index).toBe(vector.index);
+    expect(bytesToHex(proof.extra)).toBe(vector.extra);
+    expect(proof.hashes.map(bytesToHex)).toEqual(vector.hashes);
+    const opened = protocol.openCheckpoint(proof.checkpoint, log);
+    expect(opened.size).toBe(vector.size);
+    proof.verify(protocol.leafHash(hex(vector.entry)), opened);
+  });
+
+  test("receipts", () => {
+    const shared = read("receipts.json");
+    const policy = protocol.parsePolicy(shared.policy);
+    for (const { receipt: text, standing, witnesses: by } of shared.receipts) {
+      const receipt = protocol.Receipt.parse(text);
+      expect(receipt.encode()).toBe(text);
+      const { opening, statement, imageDigest, ownerPublicKey } = receipt.fields;
+      expect(bytesToHex(opening)).toBe(shared.opening);
+      expect(bytesToHex(statement.encode())).toBe(shared.statement);
+      expect(bytesToHex(imageDigest)).toBe(shared.image_digest);
+      expect(bytesToHex(ownerPublicKey)).toBe(shared.owner_public_key);
+      expect(bytesToHex(protocol.encodeEntry(receipt.register))).toBe(shared.register_entry);
+      const vouched = protocol.verifyReceipt(receipt, policy);
+      expect(vouched.witnessed ? "witnessed" : "unwitnessed").toBe(standing);
+      expect(vouched.cosignatures.length).toBe(by.length);
+    }
+  });
 });
 
 const camel = (name: string): string =>
