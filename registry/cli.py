@@ -107,6 +107,33 @@ def application() -> Any:
     return served
 
 
+@main.command(
+    epilog="Example: consent-registry witness --name ngo.example/witness --log "
+    "'registry.example+…' --folder /var/lib/witness --port 8500"
+)
+def witness(
+    name: Annotated[str, typer.Option(help="The witness's name, as in a policy: a host and path.")],
+    folder: Annotated[Path, typer.Option(help="Where its key and its memory are. Never lose it.")],
+    logs: Annotated[
+        list[str], typer.Option("--log", help="Verifier key of a log to witness; several times.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8500,
+) -> None:
+    """Witness the logs of registries: cosign their checkpoints while they only grow.
+
+    Prints its verifier key, which goes into the policies of those who trust it. It needs no
+    database and learns nothing but sizes and hashes.
+    """
+    configure()
+    from registry.witness.serving import serve_witness  # noqa: PLC0415 (only a witness needs it)
+
+    try:
+        serve_witness(name, folder, logs, host, port, lambda vkey: out.print(vkey, soft_wrap=True))
+    except (RegistryError, ConsentError) as error:
+        _fail(str(error))
+
+
 @main.command()
 def init() -> None:
     """Found the registry without serving it: database, keys, origin. Repeating it is harmless."""

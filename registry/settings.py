@@ -87,6 +87,12 @@ class Settings(BaseSettings):
         "server may serve too. One folder for all processes; it must not be lost. Empty: `log` in "
         "the data folder.",
     )
+    witness_policy: Path | None = Field(
+        default=None,
+        description="A C2SP tlog-policy file: the witnesses that are asked to cosign checkpoints, "
+        "each with its address, and the quorum. None: nobody is asked, and everything is "
+        "unwitnessed.",
+    )
     batch_seconds: Annotated[float, Field(ge=0, le=60)] = Field(
         default=0.5,
         description="How long changes are gathered before they are logged, in an order that says "

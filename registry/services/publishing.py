@@ -18,7 +18,14 @@ from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint, sig
 from consent_client.protocol.merkle import Nodes, consistency_proof, inclusion_proof
 from consent_client.protocol.notes import NoteSigner
 from consent_client.protocol.tiles import TILE_WIDTH, tile_nodes, tile_path
-from registry.errors import CorruptRegistry, InvalidInput, NotPublished, RegistryError
+from registry.errors import (
+    ConfigurationError,
+    CorruptRegistry,
+    InvalidInput,
+    NotPublished,
+    RegistryError,
+)
+from registry.services.witnessing import Witnesses, read_policy
 from registry.settings import Settings
 from registry.store import entries
 from registry.store.engine import Store
@@ -314,8 +321,22 @@ class Publisher:
 
 
 def open_publisher(settings: Settings, store: Store, signer: NoteSigner) -> Publisher:
-    """The publisher of a registry, as it is configured."""
-    return Publisher(store, FolderStorage(settings.log_dir), signer)
+    """The publisher of a registry, as it is configured.
+
+    Raises:
+        ConfigurationError: the witness policy can not be used, or is not about this log.
+    """
+    cosign = None
+    if settings.witness_policy is not None:
+        policy = read_policy(settings.witness_policy)
+        if signer.verifier not in {log.verifier for log in policy.logs}:
+            message = (
+                f"The witness policy {settings.witness_policy} does not name this log: "
+                f"log {signer.verifier.vkey}"
+            )
+            raise ConfigurationError(message)
+        cosign = Witnesses(policy).cosign
+    return Publisher(store, FolderStorage(settings.log_dir), signer, cosign)
 
 
 @contextlib.asynccontextmanager
