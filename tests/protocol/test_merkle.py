@@ -229,10 +229,24 @@ def test_a_frontier_grows_by_whole_subtrees(levels: list[int]) -> None:
                 frontier.append_subtree(level, EMPTY_ROOT)
             continue
         leaves = [leaf_hash(b"%d" % i) for i in range(len(tree), len(tree) + (1 << level))]
+        other = Frontier(frontier.size, frontier.hashes)
         frontier.append_subtree(level, root_of(leaves))
+        other.extend(leaves)
+        assert other.hashes == frontier.hashes
         for leaf in leaves:
             tree.append(leaf)
         assert (frontier.size, frontier.root()) == (len(tree), tree.root())
         frontier = Frontier(frontier.size, frontier.hashes)
     with pytest.raises(BadProof):
         frontier.append_subtree(-1, EMPTY_ROOT)
+
+
+@given(st.lists(st.integers(0, 9), max_size=8))
+def test_a_frontier_grows_by_any_number_of_leaves(counts: list[int]) -> None:
+    frontier, tree = Frontier(), Tree()
+    for count in counts:
+        leaves = [leaf_hash(b"%d" % i) for i in range(len(tree), len(tree) + count)]
+        frontier.extend(leaves)
+        for leaf in leaves:
+            tree.append(leaf)
+        assert (frontier.size, frontier.root()) == (len(tree), tree.root())

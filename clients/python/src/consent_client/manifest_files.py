@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import batched
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO, Final
@@ -161,17 +161,18 @@ def sort_manifest(path: Path, rows: Iterable[bytes], run_rows: int = RUN_ROWS) -
 
 
 def _write_runs(folder: Path, rows: Iterable[bytes], run_rows: int) -> list[Path]:
-    runs = []
-    seen = 0
-    for number, part in enumerate(batched(rows, run_rows)):
+    runs: list[Path] = []
+    rest, seen = iter(rows), 0
+    while part := list(islice(rest, run_rows)):
         for at, value in enumerate(part, start=seen):
             if len(value) != ROW_BYTES:
                 raise BadManifest("a row has 64 bytes", at)
         seen += len(part)
-        run = folder / str(number)
-        with run.open("xb") as file:
-            file.writelines(sorted(part))
-        runs.append(run)
+        part.sort()
+        runs.append(folder / str(len(runs)))
+        with runs[-1].open("xb") as file:
+            file.writelines(part)
+        del part  # before the next is read: never two at once
     return runs
 
 

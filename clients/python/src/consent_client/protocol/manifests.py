@@ -28,11 +28,8 @@ IMAGE_BYTES: Final = 32
 
 ROW_BYTES: Final = 64
 
-BLOCK_LEVEL: Final = 13
-"""Level of a whole block's root in the tree: a block has 2^13 rows."""
-
-BLOCK_ROWS: Final = 1 << BLOCK_LEVEL
-"""512 KiB of rows; with their columns less than the most images of a block on the wire."""
+BLOCK_ROWS: Final = 2**13
+"""A power of two, so that blocks are subtrees, and below the most images of a block on the wire."""
 
 SALT_BYTES: Final = 32
 
@@ -99,18 +96,14 @@ def block_root(block: bytes) -> bytes:
 
 
 def root_of_rows(rows: Iterable[bytes]) -> tuple[bytes, int]:
-    """The root over a manifest's rows, and how many there are; at most 64 hashes are kept.
+    """The root over a manifest's rows, and how many there are; a block of them is held.
 
     Raises:
         BadManifest: as `ascending`.
     """
     tree = Frontier()
-    for block in in_blocks(ascending(rows)):
-        if len(block) == BLOCK_ROWS * ROW_BYTES:
-            tree.append_subtree(BLOCK_LEVEL, block_root(block))
-        else:
-            for value in rows_of(block):
-                tree.append(leaf_hash(value))
+    for part in batched(ascending(rows), BLOCK_ROWS):
+        tree.extend([leaf_hash(value) for value in part])
     return tree.root(), tree.size
 
 

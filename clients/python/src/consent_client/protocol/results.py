@@ -12,7 +12,6 @@ leaf takes 17 bytes and is opened once. Both are streams: nothing is kept but 64
 import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import count as count_from
 from typing import BinaryIO, Final
 
 from consent_client.errors import BadEvidence, BadManifest
@@ -41,7 +40,7 @@ _OPENED: Final = frozenset({Verdict.CLEAR, Verdict.PERMIT})
 
 def row_salt(secret: bytes, number: int) -> bytes:
     """The salt of a row's leaf: HMAC-SHA256(session secret, u64 row)[:16]."""
-    return hmac.digest(secret, u64(number), "sha256")[:SALT_BYTES]
+    return hmac.digest(secret, number.to_bytes(8), "sha256")[:SALT_BYTES]
 
 
 def result_leaf(salt: bytes, number: int, row: bytes, log_size: int, verdict: int) -> bytes:
@@ -78,15 +77,8 @@ def results_block_root(secret: bytes, first: int, block: bytes, answered: Answer
         BadManifest: not as many verdicts as rows, one that does not exist, or a block of no or too
             many rows.
     """
-    _check_answer(block, answered)
-    return root_of(
-        [
-            leaf_hash(result_leaf(row_salt(secret, at), at, row, answered.log_size, verdict))
-            for at, row, verdict in zip(
-                count_from(first), rows_of(block), answered.verdicts, strict=False
-            )
-        ]
-    )
+    salts = _salts(secret, first, block)
+    return root_of(_leaf_hashes(salts, first, block, answered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +127,6 @@ def write_evidence(
     writer = _Writer(out, ascending(shipped))
     out.write(MAGIC + u64(count))
     for block, answered in blocks:
-        _check_answer(block, answered)
         if writer.tree.size % BLOCK_ROWS:
             raise BadManifest("only the last block has fewer rows")
         writer.add(secret, block, answered)
@@ -160,15 +151,16 @@ class _Writer:
         if answered.log_size < self._log_size:
             raise BadEvidence("answered for an earlier log than the row before", self.tree.size)
         self._log_size = answered.log_size
-        for row, verdict in zip(rows_of(block), answered.verdicts, strict=True):
-            number = self.tree.size
-            salt = row_salt(secret, number)
-            leaf = leaf_hash(result_leaf(salt, number, row, answered.log_size, verdict))
+        first = self.tree.size
+        salts = _salts(secret, first, block)
+        leaves = _leaf_hashes(salts, first, block, answered)
+        for number, row in enumerate(rows_of(block), start=first):
+            at = number - first
             if row == self._next:
-                self._open(salt, verdict, row)
+                self._open(number, salts[at], answered.verdicts[at], leaf_hash(row))
             else:
-                self._hide(leaf)
-            self.tree.append(leaf)
+                self._hide(number, leaves[at])
+        self.tree.extend(leaves)
 
     def end(self, count: int) -> Evidence:
         self._flush()
@@ -184,26 +176,26 @@ class _Writer:
             count,
         )
 
-    def _open(self, salt: bytes, code: int, row: bytes) -> None:
+    def _open(self, number: int, salt: bytes, code: int, shipped: bytes) -> None:
         verdict = Verdict(code)
         if verdict not in _OPENED:
-            raise BadEvidence(f"a shipped row was answered {verdict.name}", self.tree.size)
+            raise BadEvidence(f"a shipped row was answered {verdict.name}", number)
         self._flush()
         if self._log_size != self._written_log_size:
             self._out.write(u8(_LOG_SIZE) + u64(self._log_size))
             self._written_log_size = self._log_size
         self._out.write(u8(verdict) + salt)
         self._verdicts[verdict] += 1
-        self._shipped_tree.append(leaf_hash(row))
+        self._shipped_tree.append(shipped)
         self._next = next(self._shipped, None)
 
-    def _hide(self, leaf: bytes) -> None:
+    def _hide(self, number: int, leaf: bytes) -> None:
         """Puts a leaf to those hidden, and folds what is complete.
 
         Two subtrees of one level that follow each other are a pair if the second ends at a multiple
         of twice their size.
         """
-        level, end = 0, self.tree.size + 1
+        level, end = 0, number + 1
         while self._hidden and self._hidden[-1][0] == level and end % (2 << level) == 0:
             leaf = node_hash(self._hidden.pop()[1], leaf)
             level += 1
@@ -213,6 +205,24 @@ class _Writer:
         for level, node in self._hidden:
             self._out.write(u8(_HIDDEN + level) + node)
         self._hidden.clear()
+
+
+def _salts(secret: bytes, first: int, block: bytes) -> list[bytes]:
+    rows = len(block) // ROW_BYTES
+    return [row_salt(secret, number) for number in range(first, first + rows)]
+
+
+def _leaf_hashes(salts: list[bytes], first: int, block: bytes, answered: Answered) -> list[bytes]:
+    """Hashes of the result leaves of a block: `result_leaf`, written out for speed."""
+    _check_answer(block, answered)
+    tails = [u64(answered.log_size) + u8(verdict) for verdict in Verdict]
+    numbers = range(first, first + len(salts))
+    return [
+        leaf_hash(salt + number.to_bytes(8) + row + tails[verdict])
+        for salt, number, row, verdict in zip(
+            salts, numbers, rows_of(block), answered.verdicts, strict=True
+        )
+    ]
 
 
 def _check_answer(block: bytes, answered: Answered) -> None:
