@@ -49,6 +49,7 @@
     │   ├── UnknownColumns        no column holds images, paths or addresses
     │   └── SourceChanged         the data set is not what it was when the screening began
     ├── OutputError               the folder for results can not be used
+    ├── NothingToExport           another vocabulary has no word for what is stated
     └── MissingExtra              an optional library is not installed; `.extra` says what brings it
 
 Codes are stable: programs decide by them. Messages are for people, and never hold a fingerprint, a
@@ -471,6 +472,12 @@ class OutputError(ConsentError):
     """The folder for results can not be used: not ours, not empty, inside the data set, no room."""
 
     code = "OUTPUT_ERROR"
+
+
+class NothingToExport(ConsentError):
+    """Another vocabulary has no word for what is stated, or the record no longer counts."""
+
+    code = "NOTHING_TO_EXPORT"
 
 
 class MissingExtra(ConsentError):
