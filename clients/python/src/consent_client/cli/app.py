@@ -15,6 +15,7 @@ from consent_client.cli.common import (
     StateOption,
     out,
 )
+from consent_client.cli.exports import export
 from consent_client.cli.phrase import phrase
 from consent_client.cli.protect import protect
 from consent_client.cli.receipts import receipt
@@ -73,6 +74,10 @@ main.command(
 )(protect)
 main.command(epilog="Example: consent status --json")(status)
 main.command(epilog="Example: consent receipt portrait.jpg --out portrait.receipt")(receipt)
+main.command(
+    epilog="Examples: consent export portrait.jpg --as aipref --path /portrait.jpg · "
+    "consent export '#3' --as cawg · consent export '#3' --as 27560 > receipt.jsonld"
+)(export)
 main.command(
     epilog="Examples: consent withdraw portrait.jpg · consent withdraw '#3' --print > keep.txt · "
     "consent withdraw --from keep.txt"

@@ -143,7 +143,7 @@ def withdraw(
     """
     state = common.state()
     if only_print:
-        chosen = _chosen(_records_kept(common, state), records or [], everything=everything)
+        chosen = _chosen(records_kept(common, state), records or [], everything=everything)
         _print_signed(common, [(each, sign_withdrawal(state, each)) for each in chosen])
         return
     with registrant_of(common, state) as registrant:
@@ -177,7 +177,7 @@ def withdraw(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _records_kept(common: Common, state: State) -> list[SavedRecord]:
+def records_kept(common: Common, state: State) -> list[SavedRecord]:
     """The records at the registry that is meant, without asking it."""
     address = registry_address(common.address(state), insecure_http=True)
     origins = [each.origin for each in state.registries() if address in each.addresses]
