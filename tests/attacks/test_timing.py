@@ -16,6 +16,7 @@ find is a smaller difference: docs/threat-model.md says how large those are.
 
 import asyncio
 import base64
+import contextlib
 import contextvars
 import json
 import math
@@ -47,7 +48,7 @@ OPEN = """mutation($input: OpenScreeningInput!) { openScreening(input: $input) {
 SCREEN = """mutation($input: ScreenInput!) { screen(input: $input) { __typename
   ... on ScreenedBlock { verdicts } ... on Problem { code message } } }"""
 
-RECORDS = 32
+RECORDS = 16
 UNLIMITED = 10**9
 
 ROUNDS = 40
@@ -55,12 +56,10 @@ TOO_MANY = 36
 BEST_OF = 2
 """Blocks of a kind in a round; the quickest counts, as load only ever adds."""
 
-TOLERANCE = 0.001
-LEAK = 0.020
-"""What the control adds for a match."""
-
-TRIES = 5
-"""Of the control: on a very busy machine one of them may miss it."""
+TOLERANCE = 0.002
+LEAKS = (0.04, 0.16, 0.64)
+"""What the control adds for a match, in turn until it is noticed: the busier a machine is, the more
+it hides, and the control is not to fail by accident either."""
 
 KINDS = {"far": None, "likened": 0.40, "beside the border": 0.49, "match": 0.90}
 """How alike the image is to a record, whose threshold is .50; all but the last are CLEAR."""
@@ -77,6 +76,7 @@ class Watcher:
     registry: object
     client: httpx.AsyncClient
     screening_id: str
+    records: int
     drawn: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
     number: int = 0
 
@@ -84,7 +84,7 @@ class Watcher:
         """A body with images that nobody asked for before, each of its own record."""
         vectors = unit(self.drawn.standard_normal((count, 512)))
         if KINDS[kind] is not None:
-            chosen = self.drawn.choice(RECORDS, count, replace=False)
+            chosen = self.drawn.choice(self.records, count, replace=False)
             record = unit(
                 np.stack([np.frombuffer(Picture(i).sscd, "<f2") for i in chosen], dtype=float)
             )
@@ -125,13 +125,13 @@ def b64(data):
     return base64.b64encode(data).decode()
 
 
-@pytest.fixture
-async def watcher(sqlite_url, tmp_path):
+@contextlib.asynccontextmanager
+async def watching(folder, records=RECORDS):
+    """A registry with some records below a folder, and who watches it."""
     settings = Settings(
         origin="registry.example/test",
-        data_dir=tmp_path / "data",
-        keyring_dir=tmp_path / "keyring",
-        database_url=sqlite_url,
+        data_dir=folder / "data",
+        keyring_dir=folder / "keyring",
         proof_of_work_digits=1,
         budget=UNLIMITED,  # or it would have to stop asking after some dozen blocks
         border_budget=UNLIMITED,
@@ -140,7 +140,7 @@ async def watcher(sqlite_url, tmp_path):
     async with running(settings, clock) as registry:
         await sequence_day(registry.store, registry.follower, clock)
         harness = Harness(registry, clock)
-        await asyncio.gather(*(harness.protect(Picture(seed)) for seed in range(RECORDS)))
+        await asyncio.gather(*(harness.protect(Picture(seed)) for seed in range(records)))
         await registry.follower.catch_up()
         token = await builders.add_builder(registry.store, clock, "watcher", None)
         transport = httpx.ASGITransport(BodyLimits(View(registry), registry))
@@ -151,7 +151,14 @@ async def watcher(sqlite_url, tmp_path):
             variables = {"dataset": "a set", "use": "AI_TRAINING", "requiredSpaces": []}
             asked = {"query": OPEN, "variables": {"input": variables | {"candidateCount": 10**6}}}
             opened = await client.post("/graphql", json=asked)
-            yield Watcher(registry, client, opened.json()["data"]["openScreening"]["id"])
+            opened_id = opened.json()["data"]["openScreening"]["id"]
+            yield Watcher(registry, client, opened_id, records)
+
+
+@pytest.fixture
+async def watcher(tmp_path):
+    async with watching(tmp_path) as it:
+        yield it
 
 
 WORDS = re.compile(r"^\w+|(?<=FROM )\w+|(?<=INTO )\w+|(?<=UPDATE )\w+")
@@ -262,15 +269,14 @@ async def test_answers_take_as_long_whether_the_image_matches_or_not(watcher, ca
 async def test_the_same_watcher_notices_what_looks_at_a_match_for_longer(
     watcher, capsys, monkeypatch
 ):
-    """The control: a fiftieth of a second for an image that matches, as for one more look-up."""
-    combine = matched.combine_block
+    """The control: what takes longer for an image that matches, as one more look-up would."""
+    combine, leaks = matched.combine_block, list(LEAKS)
 
     def leaky(count, rows, *others):
-        time.sleep(LEAK * (len(rows) > 0))
+        time.sleep(leaks[0] * (len(rows) > 0))
         return combine(count, rows, *others)
 
     monkeypatch.setattr(matched, "combine_block", leaky)
-    for _ in range(TRIES):
-        if await told_apart(watcher, ["match"], capsys):
-            return
-    pytest.fail("a leak of 20 ms was not noticed")
+    while leaks and not await told_apart(watcher, ["match"], capsys):
+        del leaks[0]
+    assert leaks, "no leak was noticed"
