@@ -46,6 +46,10 @@ POLL_SECONDS = 0.25
 # Full tiles kept in memory for proofs: 8 KiB each.
 TILES_KEPT = 1_024
 
+# Proofs of one batch share most of their nodes: for the newest sizes, so many nodes of each.
+SIZES_KEPT = 4
+NODES_KEPT = 16_384
+
 type Cosign = Callable[[str, Nodes], Awaitable[str]]
 
 
@@ -89,6 +93,9 @@ class Publisher:
         self._failure: CorruptRegistry | None = None
         self._listeners: list[Callable[[], None]] = []
         self._full_tile = lru_cache(TILES_KEPT)(self._tile)
+        self._kept_nodes = lru_cache(SIZES_KEPT)(
+            lambda size: lru_cache(NODES_KEPT)(self._nodes(size))
+        )
 
     @property
     def published(self) -> Published | None:
@@ -214,7 +221,7 @@ class Publisher:
     ) -> tuple[bytes, ...]:
         size = numbers[-1]
         try:
-            return await asyncio.to_thread(proof, self._nodes(size), *numbers)
+            return await asyncio.to_thread(proof, self._kept_nodes(size), *numbers)
         except LookupError as error:
             message = f"The published log lacks {error}."
             raise CorruptRegistry(message) from None
