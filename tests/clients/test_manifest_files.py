@@ -78,7 +78,7 @@ def test_more_runs_than_are_merged_at_once(path, monkeypatch):
 
 def test_an_image_with_two_lists_of_fingerprints_is_refused(path):
     good = rows(5)
-    with pytest.raises(BadManifest) as caught:
+    with pytest.raises(BadManifest, match="two different lists of fingerprints") as caught:
         sort_manifest(path, [*good, good[3][:32] + bytes(32)], 2)
     assert caught.value.row == 4
     assert good[3][:32].hex() not in str(caught.value)

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import fields, replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,6 +29,7 @@ from consent_client.protocol.log import Close, Session
 from consent_client.protocol.results import Evidence
 from consent_client.protocol.verdicts import Verdict
 
+VECTORS = Path(__file__).parent.parent / "vectors"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
@@ -307,6 +309,11 @@ def test_another_implementation_verifies_the_envelope():
     dsse = pytest.importorskip("securesystemslib.dsse")
     signer = pytest.importorskip("securesystemslib.signer")
     exceptions = pytest.importorskip("securesystemslib.exceptions")
+    vector = json.loads((VECTORS / "certificates.json").read_text(encoding="utf-8"))
+    public = bytes.fromhex(vector["builder"])
+    key = signer.SSlibKey(key_id(public), "ed25519", "ed25519", {"public": public.hex()})
+    made = dsse.Envelope.from_dict(json.loads(vector["certificate"]))
+    assert list(made.verify([key], 1)) == [key_id(public)]
     data = sign_certificate(CERTIFICATE, KEY)
     found = dsse.Envelope.from_dict(json.loads(data))
     assert found.pae() == pae(CERTIFICATE.payload())

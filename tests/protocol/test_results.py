@@ -286,6 +286,7 @@ HIDE_23 = step(0x41, root_of(LEAVES[2:]))
         ([log_size(20), OPEN, OPEN_1, HIDE[2], HIDE[3]], 3),
         ([log_size(20), OPEN, OPEN_1, step(0x42, bytes(32))], 2),
         ([log_size(20), OPEN, step(0x41, bytes(32))], 1),
+        ([step(0x43, bytes(32))], 0),
         ([log_size(20), OPEN, OPEN_1, step(0x3F, bytes(32))], 2),
         ([log_size(20), OPEN, OPEN_1, step(0x75, bytes(32))], 2),
         ([log_size(20), OPEN, OPEN_1, step(4, bytes(16))], 2),
