@@ -29,8 +29,9 @@ border at .50, changes it by."""
 BORDER_BITS: Final = 2
 """The same in a binary space: a bit more or less turns the verdict."""
 
-STANDS_FROM: Final = 0.70
-"""Similarity that some view of a contested picture has to reach for a match to stand."""
+STANDS_FROM: Final = 0.60
+"""Similarity that some view of a contested picture has to reach for a match to stand
+(docs/specificity.md, "How the numbers were chosen")."""
 
 NO_BANK: Final = np.float32(-1)
 """`nearest` in a space without a bank: as unlike anything as can be."""
@@ -158,16 +159,16 @@ class Policy:
         return replace(self, spaces=spaces)
 
 
-_SMALL = Thresholds((Band(1.0, 0.50, 0.25, 0.98),))
+_SMALL = Thresholds((Band(1.0, 0.50, 0.25, 0.94),))
 _LARGER = Thresholds((Band(0.40, 0.50, 0.25, 0.98), Band(1.0, 0.75, 0.30, 0.98)))
 
 BY_SIZE: Final = (
-    (10_000, Policy("small", 1, MappingProxyType({"sscd-1": _SMALL}))),
-    (1_000_000, Policy("medium", 1, MappingProxyType({"sscd-1": _LARGER}))),
+    (10_000, Policy("small", 2, MappingProxyType({"sscd-1": _SMALL}))),
+    (1_000_000, Policy("medium", 2, MappingProxyType({"sscd-1": _LARGER}))),
 )
 """Policies with how many records of `sscd-1` they were measured for, ascending."""
 
-BEYOND: Final = Policy("beyond", 1, MappingProxyType({"sscd-1": _LARGER}))
+BEYOND: Final = Policy("beyond", 2, MappingProxyType({"sscd-1": _LARGER}))
 """For more than that: nothing measured says how often it is wrong."""
 
 

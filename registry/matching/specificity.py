@@ -41,8 +41,8 @@ class Breadth:
     most: int
 
 
-BREADTH: Final = Breadth(similarity=0.50, radius=31, most=40)
-"""One per cent of the bank."""
+BREADTH: Final = Breadth(similarity=0.50, radius=31, most=80)
+"""So many at most as a picture resembles that was not drawn by a script (docs/specificity.md)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Final
 from consent_client.protocol.protection import Reach, SpaceProtection
 from consent_client.protocol.spaces import SPACES, Kind, Subject
 
-EDITED_UP_TO: Final = 0.40
+EDITED_UP_TO: Final = 0.35
 """Greatest likeness to the bank at which edited copies are found, whatever the registry's size.
 Above it are documents, charts, clipart, signs and tight crops of faces (docs/specificity.md)."""
 

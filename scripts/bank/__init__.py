@@ -4,5 +4,5 @@
 
 fetches Debian's packages into FOLDER (with `apt-get download`; or give a folder that has them),
 takes pictures out of them and out of scikit-image, draws pages, forms, charts,
-maps and patterns, and writes `bank-1.npz` and `bank-1.json`. Only fingerprints are kept.
+maps and patterns, and writes `bank-2.npz` and `bank-2.json`. Only fingerprints are kept.
 """

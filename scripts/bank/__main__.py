@@ -27,7 +27,7 @@ from consent_client.protocol.spaces import SPACES
 from scripts.bank.drawn import PAINTERS, draw
 from scripts.bank.sources import FONT_PACKAGES, PYTHON_PICTURES, SOURCES, Source, held_out
 
-VERSION = 1
+VERSION = 2
 
 OUT = Path(__file__).resolve().parents[2] / "registry" / "matching" / "bank"
 

@@ -167,7 +167,7 @@ async def test_a_crop_near_another_record_saves_nothing(harness):
     await harness.protect(CAT)
     await harness.protect(DOG)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55)]
     await session.ask(0, pictures)
     answer = await session.contest(contest_of(0, pictures, [0], [crops_of(DOG, 0.9)]))
     assert answer == [Verdict.CLEAR]
@@ -184,7 +184,7 @@ async def test_what_is_equal_or_nearly_stands_whatever_the_crops(harness, space)
             own = {"sha256": (self.sha256,), "pdq-1": (self.pdq,), "sscd-1": (self.sscd,)}
             return own | {space: (CAT.one(space),)}
 
-    pictures = [Edited(11, CAT, 0.6)]
+    pictures = [Edited(11, CAT, 0.55)]
     assert await session.ask(0, pictures) == [Verdict.EXCLUDE]
     answer = await session.contest(contest_of(0, pictures, [0], [crops_of(CAT)]))
     assert answer == [Verdict.EXCLUDE]
@@ -200,20 +200,20 @@ async def test_what_else_matches_decides_when_a_match_falls(harness):
         def pdq(self):
             return OWL.pdq
 
-    pictures = [Allowed(11, CAT, 0.6), Alike(12, CAT, 0.6)]
+    pictures = [Allowed(11, CAT, 0.55), Alike(12, CAT, 0.55)]
     assert await session.ask(0, pictures) == [Verdict.EXCLUDE] * 2
     answer = await session.contest(contest_of(0, pictures, [0], [crops_of(CAT)]))
     assert answer == [Verdict.PERMIT]
     # And without what the session requires: unknown, never clear.
-    assert await session.ask(1, [Alike(13, CAT, 0.6)], "sscd-1") == [Verdict.EXCLUDE]
-    lacking = contest_of(1, [Alike(13, CAT, 0.6)], [0], [crops_of(CAT)], "sscd-1")
+    assert await session.ask(1, [Alike(13, CAT, 0.55)], "sscd-1") == [Verdict.EXCLUDE]
+    lacking = contest_of(1, [Alike(13, CAT, 0.55)], [0], [crops_of(CAT)], "sscd-1")
     assert await session.contest(lacking) == [Verdict.UNKNOWN]
 
 
 async def test_a_record_withdrawn_meanwhile_is_gone_and_a_new_one_counts(harness):
     owner, request, _ = await harness.protect(CAT)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6), Alike(12, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55), Alike(12, CAT, 0.55)]
     await session.ask(0, pictures)
     await harness.withdraw(owner, request.commitment)
     near = [crops_of(CAT, 0.9)]
@@ -233,7 +233,7 @@ async def test_a_record_withdrawn_meanwhile_is_gone_and_a_new_one_counts(harness
 async def test_the_same_contest_again_gets_the_same_answer_and_another_is_a_conflict(harness):
     owner, request, _ = await harness.protect(CAT)
     session = await Session.opened(harness, count=20)
-    pictures = [Alike(11, CAT, 0.6), Alike(12, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55), Alike(12, CAT, 0.55)]
     await session.ask(0, pictures)
     first = contest_of(0, pictures, [0], [crops_of(CAT, 0.8)])
     assert await session.contest(first) == [Verdict.EXCLUDE]
@@ -255,7 +255,7 @@ async def test_the_same_contest_again_gets_the_same_answer_and_another_is_a_conf
 async def test_the_same_contest_many_times_at_once_is_answered_once(harness):
     await harness.protect(CAT)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55)]
     await session.ask(0, pictures)
     one = contest_of(0, pictures, [0], [crops_of(CAT)])
     answers = await asyncio.gather(*(session.contest(one) for _ in range(6)))
@@ -270,9 +270,9 @@ async def test_the_same_contest_many_times_at_once_is_answered_once(harness):
 async def test_only_rows_as_they_were_screened_are_looked_at_again(harness):
     await harness.protect(CAT)
     session = await Session.opened(harness, count=20)
-    pictures = [Alike(11, CAT, 0.6), DOG, Alike(12, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55), DOG, Alike(12, CAT, 0.55)]
     await session.ask(0, pictures)
-    other = [Alike(14, CAT, 0.6), DOG, Alike(12, CAT, 0.6)]
+    other = [Alike(14, CAT, 0.55), DOG, Alike(12, CAT, 0.55)]
     swapped = [pictures[2], DOG, pictures[0]]
     crops = [crops_of(CAT)]
     for wrong in (other, swapped):
@@ -304,7 +304,7 @@ async def test_only_rows_as_they_were_screened_are_looked_at_again(harness):
 async def test_a_session_is_its_builders_alone(harness):
     await harness.protect(CAT)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55)]
     await session.ask(0, pictures)
     session.builder = await harness.builder("Another Lab")
     with pytest.raises(UnknownScreening):
@@ -315,7 +315,7 @@ async def test_a_session_is_its_builders_alone(harness):
 async def test_crops_are_checked_like_any_fingerprint(harness, crop):
     await harness.protect(CAT)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55)]
     await session.ask(0, pictures)
     with pytest.raises(InvalidInput):
         await session.contest(contest_of(0, pictures, [0], [(*crops_of(CAT)[:4], crop)]))
@@ -352,7 +352,7 @@ async def test_every_crop_counts_as_an_image_of_the_quota(harness):
     await harness.protect(CAT)
     builder = replace(await harness.builder(), daily_items=11)
     session = await Session.opened(harness, builder=builder)
-    pictures = [Alike(11, CAT, 0.6), Alike(12, CAT, 0.6), Alike(13, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55), Alike(12, CAT, 0.55), Alike(13, CAT, 0.55)]
     await session.ask(0, pictures)
     one = contest_of(0, pictures, [0], [crops_of(CAT)])
     await session.contest(one)
@@ -364,7 +364,7 @@ async def test_every_crop_counts_as_an_image_of_the_quota(harness):
 async def test_nothing_of_what_is_contested_is_stored(harness):
     await harness.protect(CAT)
     session = await Session.opened(harness)
-    pictures = [Alike(11, CAT, 0.6)]
+    pictures = [Alike(11, CAT, 0.55)]
     await session.ask(0, pictures)
     crops = crops_of(CAT)
     contested = contest_of(0, pictures, [0], [crops])
@@ -409,7 +409,7 @@ async def test_a_contest_is_one_more_candidate_of_the_records_budget(settings, c
         harness = Harness(registry, clock)
         await harness.protect(CAT)
         session = await Session.opened(harness)
-        pictures = [Alike(11, CAT, 0.6), Alike(12, CAT, 0.6)]
+        pictures = [Alike(11, CAT, 0.55), Alike(12, CAT, 0.55)]
         assert await session.ask(0, pictures) == [Verdict.EXCLUDE] * 2  # two of three
         first = contest_of(0, pictures, [0], [crops_of(CAT)])
         assert await session.contest(first) == [Verdict.CLEAR]

@@ -166,8 +166,8 @@ async def test_a_session_keeps_the_terms_it_was_opened_under(harness, monkeypatc
             block = Block(number, columns([between] * (number + 1), "sscd-1"))
             answer = await screening.screen(harness.registry, builder, row.id, block)
             assert list(answer.verdicts) == [expected] * (number + 1)
-    assert json.loads(early.terms)["policy"] == {"name": "small", "version": 1}
-    assert json.loads(late.terms)["policy"] == {"name": "medium", "version": 1}
+    assert json.loads(early.terms)["policy"] == {"name": "small", "version": 2}
+    assert json.loads(late.terms)["policy"] == {"name": "medium", "version": 2}
 
 
 async def test_a_session_keeps_its_threshold_for_faces_too(settings, clock, harness):
@@ -207,13 +207,13 @@ async def test_terms_say_what_is_matched_and_are_stored_with_the_session(harness
         "bank": 1,
         "contest": {"standsFrom": STANDS_FROM},
         "optInSpaces": ["face-1"],
-        "policy": {"name": "small", "version": 1},
+        "policy": {"name": "small", "version": 2},
         "requiredSpaces": ["sha256"],
         "spaces": {
             "face-1": {"bands": [{"ceiling": 0.5, "floor": 0.5, "margin": 0, "upTo": 1}]},
             "pdq-1": {"radius": 31},
             "sha256": {"equal": True},
-            "sscd-1": {"bands": [{"ceiling": 0.98, "floor": 0.5, "margin": 0.25, "upTo": 1}]},
+            "sscd-1": {"bands": [{"ceiling": 0.94, "floor": 0.5, "margin": 0.25, "upTo": 1}]},
             "url-1": {"equal": True},
         },
         "use": "ai_training",
