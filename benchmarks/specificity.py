@@ -56,7 +56,8 @@ def page(views: Views) -> str:
 
 
 def _opening(views: Views, bank: Bank) -> Iterator[str]:
-    edited = len({(source, edit) for source, edit, _ in views.vectors if edit != SAME})
+    counted = {each.source for each in views.pictures}
+    edited = len({key[:2] for key in views.vectors if key[0] in counted and key[1] != SAME})
     yield from (
         "# Specificity",
         "",

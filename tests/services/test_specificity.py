@@ -257,6 +257,12 @@ def test_terms_are_read_back_as_they_were_written(policy):
     assert set(without.spaces) == {"sscd-1"}  # nobody asked to look for people
 
 
+def test_terms_from_before_they_said_it_let_contested_matches_stand_as_they_did_then():
+    terms = json.loads(write_terms(Use.AI_TRAINING, (), (), policy_for(0, 0.5), 4))
+    del terms["contest"]
+    assert policy_in(json.dumps(terms), 4).stands_from == 0.70
+
+
 @pytest.mark.parametrize(
     "terms",
     [
