@@ -190,6 +190,7 @@ class Sequencer:
         """Writes until cancelled."""
         while True:
             gathered = [await self._queue.get()]
+            self._writing = 1
             await asyncio.sleep(self._batch_seconds)
             while not self._queue.empty():
                 gathered.append(self._queue.get_nowait())

@@ -48,14 +48,16 @@ SHOWN = {
     # Published by the registry, in its log or in a note.
     "public", "public_key", "public_bytes", "owner_public_key", "commitment", "owner_tag",
     "data", "signature", "new_entries", "known",
-    "key_name", "verifier_key", "sealing_keys", "sealing_keys_by_id",
+    "key_name", "verifier_key", "sealing_keys", "sealing_keys_by_id", "key_hash",
+    "root", "hashes", "proof", "results_root", "shipped_root", "manifest_digest", "levels",
+    "bundle", "builder", "terms", "supersedes",
     # What the builder is told, and hashes under a secret key.
     "verdicts", "digest", "nonce",
 }  # fmt: skip
 # `data` and `signature` are shown where they are entries of the log only.
 SHOWN_ONLY_IN = {
     "data": {"Page", "EntryRow", "EntryBundle", "Entry", "ReplayRow"},
-    "signature": {"Withdraw"},
+    "signature": {"Withdraw", "NoteSignature"},
     "nonce": {"Challenge", "ReadRequest"},
 }
 TELLING = ("secret", "phrase", "seed", "private", "opening", "plaintext", "token", "fingerprints")
