@@ -19,6 +19,7 @@ export const OPENING_BYTES = 32;
 
 const MAX_PHRASE_CHARACTERS = 1_000; // 12 words of at most 8 letters, and generous room for spaces
 const WORDS: ReadonlySet<string> = new Set(wordlist);
+const OWNER_KEYS = "consent-registry/v1/owner";
 const ID_DOMAIN = utf8("consent-registry/id/v1\0");
 const OWNER_DOMAIN = utf8("consent-registry/owner/v1\0");
 
@@ -94,10 +95,14 @@ export class OwnerKey {
   }
 }
 
+/** W of the i-th record's owner, without the rest of `deriveOwner`: many of them are looked for. */
+export const deriveOwnerTag = (seed: Bytes, origin: string, i: number): Bytes =>
+  ownerTag(publicKeyOf(derive(seed, OWNER_KEYS, origin, i)));
+
 /** The keys of the i-th record of this seed at this registry, 0 ≤ i < 2³²; else `Malformed`. */
 export function deriveOwner(seed: Bytes, origin: string, i: number): OwnerKey {
   return new OwnerKey(
-    derive(seed, "consent-registry/v1/owner", origin, i),
+    derive(seed, OWNER_KEYS, origin, i),
     derive(seed, "consent-registry/v1/opening", origin, i),
   );
 }

@@ -15,7 +15,7 @@ const PARAMETERS = {
   nonce: "00".repeat(16),
   salt: "11".repeat(16),
   expiresAt: 2 ** 31,
-  data: { recordId: "00".repeat(15) + "0f" },
+  data: { recordId: `${"00".repeat(15)}0f` },
 };
 
 const challenge = (changed: object): string =>

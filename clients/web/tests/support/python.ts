@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { PROJECT } from "./vectors";
 
-const PYTHON = process.env.CONSENT_PYTHON ?? `${PROJECT}.venv/bin/python`;
+export const PYTHON = process.env.CONSENT_PYTHON ?? `${PROJECT}.venv/bin/python`;
 
 export const hasPython = existsSync(PYTHON);
 
