@@ -4,8 +4,11 @@ import { defineConfig } from "vite";
 export default defineConfig({
   build: {
     outDir: "dist/protocol",
-    lib: { entry: "src/protocol/index.ts", formats: ["es"], fileName: "protocol" },
-    // Vite leaves white space in libraries, for who bundles them again; nobody does here.
-    rolldownOptions: { output: { minify: true } },
+    modulePreload: false,
+    rollupOptions: {
+      input: "src/protocol/index.ts",
+      preserveEntrySignatures: "strict",
+      output: { entryFileNames: "protocol.js", chunkFileNames: "[name].js" },
+    },
   },
 });

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
 from consent_client.builder import Builder
 from consent_client.protocol.receipts import Receipt
-from consent_client.protocol.statements import Use
+from consent_client.protocol.statements import Statement, Use
 from consent_client.registrant import Registrant
 from consent_client.saved_records import SavedRecord
 from consent_client.withdrawals import SignedWithdrawal
@@ -71,8 +71,6 @@ class Beside:
 
     def protect(self, phrase: str, fingerprints: dict[str, list[str]], statement: str) -> int:
         """The same person registers something with the Python client, which gives its number."""
-        from consent_client.protocol.statements import Statement
-
         made = {name: tuple(map(bytes.fromhex, values)) for name, values in fingerprints.items()}
         with self._person(phrase) as person:
             return person.protect(made, Statement.decode(bytes.fromhex(statement))).index
