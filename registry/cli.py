@@ -197,25 +197,32 @@ def backup(
 
 @main.command(epilog="Example: consent-registry restore companion-2026-11-23.db")
 def restore(
-    file: Annotated[Path, typer.Argument(help="The newest companion.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="The newest companion, if there is one.")
+    ] = None,
     *,
+    log_lost: Annotated[
+        bool, typer.Option("--log-lost", help="Go on although the published log is gone for good.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a database that was restored from a backup to the state of a companion.
+    """Bring a database that was restored from a backup to all that this registry has published.
 
     First restore the database with its own tools, with no server running, then run this. What was
     withdrawn, erased or expired since the backup stays unreadable. What was registered since is
-    lost: it is ended by ERASE entries with the reason TECHNICAL, so that its owners hear of it.
+    lost: it is ended by ERASE entries with the reason TECHNICAL, so that its owners hear of it. It
+    can be run again, whatever interrupted it.
     """
     settings = _settings()
     _start(verbose=False)
-    done = _run(operating.restore(settings, SystemClock(), file))
+    done = _run(operating.restore(settings, SystemClock(), file, log_lost=log_lost))
     if as_json:
         _print_json(asdict(done))
     else:
         out.print(
-            f"{done.entries} log entries brought; {done.readable} active records readable; "
-            f"{done.ended} had ended since; {done.lost} lost and erased as TECHNICAL.",
+            f"{done.entries} log entries taken from the companion, {done.published} from the "
+            f"published log; {done.readable} active records readable; {done.ended} had ended "
+            f"since; {done.lost} lost and erased as TECHNICAL.",
             highlight=False,
         )
 

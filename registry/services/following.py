@@ -303,7 +303,7 @@ class Follower:
         for row in rows:
             if row.type == EntryType.REGISTER:
                 if not _ended(row, stop):
-                    added[row.index] = self._enter(row.index, _open(row, keks))
+                    added[row.index] = self._enter(row.index, open_record(row, keks))
                 continue
             entry = _decode(row)
             if isinstance(entry, Day):
@@ -388,7 +388,12 @@ def _ended(row: records.ReplayRow, log_size: int) -> bool:
     return row.terminal_index < log_size or row.wrapped is None
 
 
-def _open(row: records.ReplayRow, keks: Mapping[int, Kek]) -> StoredContent:
+def open_record(row: records.ReplayRow, keks: Mapping[int, Kek]) -> StoredContent:
+    """What is stored of a record that nothing has ended.
+
+    Raises:
+        CorruptRegistry: it can not be read.
+    """
     if row.record_id is None or row.ciphertext is None or row.wrapped is None:
         message = f"The record of entry {row.index} has no data key although nothing ended it."
         raise CorruptRegistry(message)

@@ -79,7 +79,14 @@ async def note_signer(store: Store, key_store: KeyStore, origin: str) -> NoteSig
         VaultError: the key store can not be used, or lacks the key.
     """
     async with store.read() as connection:
-        rows = {row.name: row for row in await stored.all_secrets(connection)}
+        return await note_signer_of(connection, key_store, origin)
+
+
+async def note_signer_of(
+    connection: AsyncConnection, key_store: KeyStore, origin: str
+) -> NoteSigner:
+    """The same, as a transaction that is not committed sees it."""
+    rows = {row.name: row for row in await stored.all_secrets(connection)}
     return NoteSigner(origin, await asyncio.to_thread(vault.load, key_store, rows[NOTE_SIGNING]))
 
 

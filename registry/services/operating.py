@@ -14,15 +14,16 @@ from registry.services.clock import Clock, day_of
 from registry.services.erasure import erase
 from registry.services.founding import check_key_store, found, note_signer
 from registry.services.publishing import open_publisher
+from registry.services.recovering import Restored, recover
 from registry.services.rotation import GONE_AFTER_SECONDS, Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
-from registry.store import budgets, builders, epochs, log_state
-from registry.store.companion import Restored, bring_forward, write_companion
+from registry.store import budgets, builders, log_state
+from registry.store.companion import write_companion
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
 from registry.store.tables import Rate
-from registry.vault.envelope import unwrap_data_key
+from registry.tlog.storage import FolderStorage
 from registry.vault.key_store import FileKeyStore
 from registry.vault.keyring import Keyring
 
@@ -131,24 +132,33 @@ async def back_up(settings: Settings, path: Path) -> int:
         return await write_companion(store, path)
 
 
-async def restore(settings: Settings, clock: Clock, path: Path) -> Restored:
-    """Brings a restored database to the state of a companion, and shreds what has ended since.
+async def restore(
+    settings: Settings, clock: Clock, path: Path | None, *, log_lost: bool = False
+) -> Restored:
+    """Brings a restored database forward, publishes that, and shreds what has ended since.
+
+    Whatever interrupts it, it can be run again.
+
+    Args:
+        settings: of the registry, with the newest key store and published log.
+        clock: tells which processes live.
+        path: the newest companion; None: there is none, and the published log has to do.
+        log_lost: goes on where no log is published.
 
     Raises:
-        ConfigurationError, Conflict, StoreError: see `store.companion.bring_forward`.
-        VaultError: the key store can not open the companion's keys; nothing was changed.
+        ConfigurationError, Conflict, CorruptRegistry, StoreError, VaultError: see
+            `services.recovering.recover`.
     """
-    key_store = FileKeyStore(settings.keyring_dir)
-
-    async def can_be_read(connection: AsyncConnection) -> None:
-        keyring = Keyring(key_store)
-        await asyncio.to_thread(keyring.load, await epochs.live(connection))
-        for record_id, wrapped in await epochs.samples(connection):
-            unwrap_data_key(keyring.keks, record_id, wrapped)
-
     async with founded(settings) as store:
-        alive_since = clock.now() - GONE_AFTER_SECONDS
-        restored = await bring_forward(store, path, alive_since, can_be_read)
+        restored = await recover(
+            store,
+            FileKeyStore(settings.keyring_dir),
+            FolderStorage(settings.log_dir),
+            settings.origin,
+            path,
+            clock.now() - GONE_AFTER_SECONDS,
+            log_lost=log_lost,
+        )
         await _publish_and_shred(settings, store)
         return restored
 

@@ -167,6 +167,25 @@ class Publisher:
                 listener()
         return self.size
 
+    async def check_not_older(self) -> None:
+        """Looks whether the database holds all that is published, before anything is written.
+
+        A database that was restored and has been written to can not be brought forward any more.
+
+        Raises:
+            CorruptRegistry: it does not.
+            StoreError: the store or the storage can not be used.
+        """
+        note = await asyncio.to_thread(self._storage.checkpoint)
+        async with self._store.read() as connection:
+            size = await entries.log_size(connection)
+        with contextlib.suppress(ProtocolError):  # another's: said where it is published
+            published = open_checkpoint(note or "", self._signer.verifier).size
+            if size < published:
+                error = _older(size, published)
+                log.critical("the published log is not this database's", reason=str(error))
+                raise error
+
     async def at_least(self, size: int) -> Published:
         """The newest checkpoint, once it covers a log size.
 
@@ -268,11 +287,7 @@ class Publisher:
 
     async def _check_beginning(self, size: int) -> None:
         if size < self._edge.size:
-            message = (
-                f"The database holds {size} entries, {self._edge.size} are published: an older "
-                "state was restored. Continuing from it would be a second, contradicting log."
-            )
-            raise CorruptRegistry(message)
+            raise _older(size, self._edge.size)
 
     async def _check_bundle(self) -> None:
         """The last entries that were published are those of the store."""
@@ -325,6 +340,14 @@ class Publisher:
             message = f"The published log lacks {path}."
             raise CorruptRegistry(message)
         return data
+
+
+def _older(size: int, published: int) -> CorruptRegistry:
+    return CorruptRegistry(
+        f"The database holds {size} entries, {published} are published: an older state was "
+        "restored. Continuing from it would be a second, contradicting log. `consent-registry "
+        "restore` brings it forward, with the newest companion if there is one."
+    )
 
 
 def open_publisher(settings: Settings, store: Store, signer: NoteSigner) -> Publisher:

@@ -92,6 +92,7 @@ async def running(
 
     Raises:
         ConfigurationError: another origin than this database's.
+        CorruptRegistry: the database is older than what this registry has published.
         StoreError, VaultError: the database or the key store can not be used.
     """
     if settings.is_embedded:
@@ -106,6 +107,8 @@ async def running(
         stack.push_async_callback(store.dispose)
         kept = await found(store, key_store, keyring, clock, settings.origin)
         signer = NoteSigner(settings.origin, kept.note_signing)
+        publisher = open_publisher(settings, store, signer)
+        await publisher.check_not_older()
         sealing = Sealing(
             store, key_store, settings.origin, signer, clock, settings.sealing_key_days
         )
@@ -118,7 +121,6 @@ async def running(
             secrets.token_hex(PROCESS_ID_BYTES),
             settings.follow_seconds,
         )
-        publisher = open_publisher(settings, store, signer)
         shredder = Shredder(store, lambda: publisher.size)
         publisher.on_published(shredder.wake)
         sequencer = Sequencer(

@@ -11,8 +11,9 @@ without the key store.
 """
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,10 +21,9 @@ from typing import Any, Final
 from sqlalchemy import Column, Table, and_, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from consent_client.protocol.log import Erase, EraseReason
 from registry.errors import ConfigurationError, Conflict, StoreBusy
 from registry.settings import SQLITE_SCHEME
-from registry.store import entries, epochs, log_state, processes, records
+from registry.store import entries, epochs, log_state, records
 from registry.store.engine import POSTGRESQL, Store, open_store
 from registry.store.migrate import upgrade
 from registry.store.tables import (
@@ -56,10 +56,6 @@ _REPLACED: Final = (EPOCH, SEALING_KEY, SECRET, BUILDER)
 
 _PAGE = 2_000
 
-_SERVING: Final = (
-    "A process serves this database, or did until half a minute ago: stop it, wait, and try again."
-)
-
 _NEXT_BUILDER = (
     "SELECT setval(pg_get_serial_sequence('builder', 'id'), (SELECT max(id) FROM builder))"
     " WHERE EXISTS (SELECT 1 FROM builder)"
@@ -67,21 +63,16 @@ _NEXT_BUILDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
-    """What bringing a database forward did.
+class Brought:
+    """What a companion brought.
 
     Attributes:
         entries: log entries that the database did not have.
-        ended: records that had ended since, and are not readable any more.
-        lost: records registered since, whose ciphertext is in no backup: they were ended by an
-            ERASE entry of the reason TECHNICAL, so that their owners hear of it and register anew.
-        readable: active records whose data key was brought.
+        ended: records that had ended since.
     """
 
     entries: int
     ended: int
-    lost: int
-    readable: int
 
 
 async def write_companion(store: Store, path: Path) -> int:
@@ -122,42 +113,68 @@ async def write_companion(store: Store, path: Path) -> int:
     return size
 
 
-async def bring_forward(
-    store: Store,
-    path: Path,
-    alive_since: float,
-    before_commit: Callable[[AsyncConnection], Awaitable[None]],
-) -> Restored:
-    """Brings a restored database to the state of a companion, in one transaction.
-
-    The registry must not be serving. Shredding what has ended is the caller's next step.
-
-    Args:
-        store: the restored database.
-        path: the companion.
-        alive_since: a process heard of since then, in Unix seconds, counts as serving.
-        before_commit: looks whether what was brought can be read; raises if not.
+@contextlib.asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[AsyncConnection]:
+    """A companion to read from, brought to the tables of this version.
 
     Raises:
-        ConfigurationError: no such file, or another registry's.
-        Conflict: the database's log is not the beginning of the companion's; the companion is older
-            than the database; a process serves.
-        StoreError, or what `before_commit` raised. In all cases nothing was changed.
+        ConfigurationError: there is no such file.
+        StoreError: it is no companion, or can not be read.
     """
     url = _existing_file(path)
     await upgrade(url)
     companion = open_store(url)
     try:
-        async with companion.read() as source, store.write() as into:
-            if await processes.live(into, alive_since):
-                raise Conflict(_SERVING)
-            done = await _bring_forward(source, into)
-            await before_commit(into)
-            if store.dialect == POSTGRESQL:  # builders came with their numbers
-                await into.execute(text(_NEXT_BUILDER))
-            return done
+        async with companion.read() as connection:
+            yield connection
     finally:
         await companion.dispose()
+
+
+async def bring_forward(source: AsyncConnection, into: AsyncConnection) -> Brought:
+    """Brings a restored database to the state of a companion.
+
+    Records whose ciphertext is in no backup have a key afterwards and nothing that it opens; ending
+    them is the caller's next step, and shredding what has ended the one after it.
+
+    Args:
+        source: of the companion.
+        into: of the database, with the writers' lock; what raised must be rolled back.
+
+    Raises:
+        ConfigurationError: it is another registry's.
+        Conflict: neither log is the beginning of the other; or the companion is older than the
+            database's keys.
+        StoreError: one of them can not be used.
+    """
+    if await log_state.origin(source) != await log_state.origin(into):
+        raise ConfigurationError("This companion is another registry's.")
+    if await epochs.current(source) < await epochs.current(into):
+        # Its keys are of epochs that a rotation has destroyed since: every record would be lost.
+        raise Conflict("This companion is older than the database: take one made after rotating.")
+    start, size = await entries.log_size(into), await entries.log_size(source)
+    await _check_prefix(source, into, min(start, size))
+    if size < start:
+        return Brought(0, 0)  # all that it knows is there: it was restored before, for instance
+
+    await into.execute(delete(DATA_KEY))
+    for table in _REPLACED:
+        async for page in _pages(source, table, list(table.c)):
+            await _replace(into, table, page)
+    for table, key in ((ENTRY, ENTRY.c.index), (RECORD, RECORD.c.register_index)):
+        columns = [column for column in table.c if column is not RECORD.c.ciphertext]
+        async for page in _pages(source, table, columns, after=start - 1, key=key):
+            await into.execute(insert(table), page)
+    async for page in _pages(source, DATA_KEY, list(DATA_KEY.c)):
+        await into.execute(insert(DATA_KEY), page)
+    # What was shredded here, after the companion was made, stays shredded.
+    shredded = select(TERMINAL.c.register_index).where(TERMINAL.c.shredded)
+    await into.execute(delete(DATA_KEY).where(DATA_KEY.c.register_index.in_(shredded)))
+    ended = await _end(source, into)
+    await log_state.raise_shred_watermark(into, await log_state.shred_watermark(source))
+    if into.dialect.name == POSTGRESQL:  # builders came with their numbers
+        await into.execute(text(_NEXT_BUILDER))
+    return Brought(size - start, ended)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -181,49 +198,12 @@ def _existing_file(path: Path) -> str:
     return f"{SQLITE_SCHEME}{path.absolute()}"
 
 
-async def _bring_forward(source: AsyncConnection, into: AsyncConnection) -> Restored:
-    if await log_state.origin(source) != await log_state.origin(into):
-        raise ConfigurationError("This companion is another registry's.")
-    if await epochs.current(source) < await epochs.current(into):
-        # Its keys are of epochs that a rotation has destroyed since: every record would be lost.
-        raise Conflict("This companion is older than the database: take one made after rotating.")
-    start = await entries.log_size(into)
-    await _check_prefix(source, into, start)
-
-    await into.execute(delete(DATA_KEY))
-    for table in _REPLACED:
-        async for page in _pages(source, table, list(table.c)):
-            await _replace(into, table, page)
-    for table, key in ((ENTRY, ENTRY.c.index), (RECORD, RECORD.c.register_index)):
-        columns = [column for column in table.c if column is not RECORD.c.ciphertext]
-        async for page in _pages(source, table, columns, after=start - 1, key=key):
-            await into.execute(insert(table), page)
-    async for page in _pages(source, DATA_KEY, list(DATA_KEY.c)):
-        await into.execute(insert(DATA_KEY), page)
-    ended = await _end(source, into)
-    lost = await _give_up(into)
-    watermark = await log_state.shred_watermark(source)
-    await into.execute(
-        update(LOG_STATE)
-        .where(LOG_STATE.c.shred_watermark < watermark)
-        .values(shred_watermark=watermark)
-    )
-    readable = await into.scalar(
-        select(func.count())
-        .select_from(DATA_KEY)
-        .outerjoin(TERMINAL, TERMINAL.c.register_index == DATA_KEY.c.register_index)
-        .where(TERMINAL.c.register_index.is_(None))
-    )
-    brought = await entries.log_size(into) - lost - start
-    return Restored(brought, ended, lost, int(readable or 0))
-
-
 async def _check_prefix(source: AsyncConnection, into: AsyncConnection, size: int) -> None:
     for start in range(0, size, _PAGE):
         count = min(_PAGE, size - start)
         ours = await entries.read(into, start, count)
         if ours != await entries.read(source, start, count):
-            raise Conflict("The log of this database is not the beginning of the companion's.")
+            raise Conflict("The log of this database is not that of the companion.")
 
 
 async def _end(source: AsyncConnection, into: AsyncConnection) -> int:
@@ -235,29 +215,6 @@ async def _end(source: AsyncConnection, into: AsyncConnection) -> int:
             )
             ended += await records.insert_terminal(into, terminal)
     return ended
-
-
-async def _give_up(into: AsyncConnection) -> int:
-    lost = (
-        await into.scalars(
-            select(RECORD.c.register_index)
-            .join_from(RECORD, DATA_KEY)
-            .outerjoin(TERMINAL)
-            # What has ended is not lost, though it may have a key that is about to be shredded.
-            .where(RECORD.c.ciphertext.is_(None), TERMINAL.c.register_index.is_(None))
-            .order_by(RECORD.c.register_index)
-        )
-    ).all()
-    erased = [Erase(index, EraseReason.TECHNICAL).encode() for index in lost]
-    first = await entries.append(into, erased)
-    await records.insert_terminals(
-        into,
-        [
-            records.Terminal(index, first + number, RecordStatus.ERASED)
-            for number, index in enumerate(lost)
-        ],
-    )
-    return len(lost)
 
 
 async def _replace(into: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

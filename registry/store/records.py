@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from registry.store.tables import DATA_KEY, LOG_STATE, POSITIVE, RECORD, TERMINAL, RecordStatus
+from consent_client.protocol.log import EntryType
+from registry.store import log_state
+from registry.store.tables import DATA_KEY, ENTRY, POSITIVE, RECORD, TERMINAL, RecordStatus
 from registry.store.upserts import insert_if_absent
 
 # Values in one IN (…): well below SQLite's 32,766 and asyncpg's 32,767 parameters.
@@ -102,7 +104,7 @@ _WITH_TERMINAL = select(
     RECORD.c.commitment,
     TERMINAL.c.status,
     TERMINAL.c.entry_index,
-).join_from(RECORD, TERMINAL, isouter=True)
+).join_from(RECORD, TERMINAL, TERMINAL.c.register_index == RECORD.c.register_index, isouter=True)
 
 # Plain text: no result is converted on its way, the driver's own tuples come out. The range is
 # said of every table, since PostgreSQL does not carry it over an outer join and would read all of
@@ -205,6 +207,36 @@ async def replay(connection: AsyncConnection, start: int, stop: int) -> list[Rep
     return [ReplayRow._make(row) for row in rows]
 
 
+async def lost(connection: AsyncConnection) -> list[int]:
+    """REGISTER indices of the records that nothing ended and whose content is nowhere, ascending.
+
+    There are none but in a database that was restored: a look at each entry, for nothing else.
+    """
+    rows = await connection.scalars(
+        select(ENTRY.c.index)
+        .outerjoin(RECORD, RECORD.c.register_index == ENTRY.c.index)
+        .outerjoin(TERMINAL, TERMINAL.c.register_index == ENTRY.c.index)
+        .where(
+            ENTRY.c.type == EntryType.REGISTER,
+            RECORD.c.ciphertext.is_(None),  # also where there is no record
+            TERMINAL.c.register_index.is_(None),
+        )
+        .order_by(ENTRY.c.index)
+    )
+    return list(rows)
+
+
+async def count_readable(connection: AsyncConnection) -> int:
+    """How many records nothing ended and have a data key."""
+    rows = await connection.scalar(
+        select(func.count())
+        .select_from(DATA_KEY)
+        .outerjoin(TERMINAL, TERMINAL.c.register_index == DATA_KEY.c.register_index)
+        .where(TERMINAL.c.register_index.is_(None))
+    )
+    return int(rows or 0)
+
+
 async def insert_terminal(connection: AsyncConnection, terminal: Terminal) -> bool:
     """Ends a record, unless it has ended before: the first wins.
 
@@ -275,11 +307,7 @@ async def shred(connection: AsyncConnection, register_indices: Iterable[int]) ->
         )
         await connection.execute(delete(POSITIVE).where(POSITIVE.c.register_index.in_(portion)))
         await connection.execute(update(TERMINAL).where(ended).values(shredded=True))
-        await connection.execute(
-            update(LOG_STATE)
-            .where(LOG_STATE.c.shred_watermark < newest + 1)
-            .values(shred_watermark=newest + 1)
-        )
+        await log_state.raise_shred_watermark(connection, newest + 1)
 
 
 async def wrapped_below(connection: AsyncConnection, epoch: int, limit: int) -> list[WrappedKey]:

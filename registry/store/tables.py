@@ -6,7 +6,8 @@ second line of defence.
 
 `entry` is the log. `record`, `data_key` and `terminal` hang on it by the index of the REGISTER
 entry; a record is active as long as it has no row in `terminal`. Ciphertext and data key are in
-two tables because they leave at different times and are read by different jobs.
+two tables because they leave at different times and are read by different jobs. A record that a
+disaster took, of which only the entry is left, has a row in `terminal` and none in `record`.
 """
 
 from enum import IntEnum
@@ -149,9 +150,7 @@ class Terminal(_StoreModel, table=True):
     )
 
     register_index: int = Field(
-        sa_column=Column(
-            _Index, ForeignKey("record.register_index"), primary_key=True, autoincrement=False
-        )
+        sa_column=Column(_Index, ForeignKey("entry.index"), primary_key=True, autoincrement=False)
     )
     entry_index: int = Field(
         sa_column=Column(BigInteger, ForeignKey("entry.index"), nullable=False)

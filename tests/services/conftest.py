@@ -35,3 +35,8 @@ async def harness(settings, clock):
         # The first entry is today's, whether the chores or we write it.
         await sequence_day(registry.store, registry.follower, clock)
         yield Harness(registry, clock)
+
+
+@pytest.fixture
+def server_of(request, settings):
+    return None if settings.is_embedded else request.getfixturevalue("postgresql_server")

