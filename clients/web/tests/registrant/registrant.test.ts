@@ -82,7 +82,7 @@ describe.skipIf(!hasPython)("with a registry", { timeout: 60_000 }, () => {
     registry = await Registry.start();
   }, 60_000);
 
-  afterAll(() => registry.stop(), 60_000);
+  afterAll(() => registry?.stop(), 60_000);
 
   beforeEach(async () => {
     store = new MemoryStore();
