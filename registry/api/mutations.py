@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 import strawberry
 
+from consent_client.protocol.certificates import MAX_CERTIFICATE_BYTES
 from consent_client.protocol.contests import (
     CONTEST_SPACES,
     CROPS,
@@ -20,8 +21,17 @@ from registry.api import problems, types
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
 from registry.errors import NotPublished
-from registry.services import contest, proofs, registration, screening, sessions, withdrawal
+from registry.services import (
+    certification,
+    contest,
+    proofs,
+    registration,
+    screening,
+    sessions,
+    withdrawal,
+)
 from registry.services.blocks import Block
+from registry.services.commitments import Commitment, results_secret
 from registry.services.sessions import Opening
 
 RegisterResult = Annotated[
@@ -69,8 +79,21 @@ ContestResult = Annotated[
     strawberry.union("ContestResult"),
 ]
 CloseScreeningResult = Annotated[
-    types.ClosedScreening | problems.UnknownScreening | problems.Busy,
+    types.ClosedScreening
+    | problems.UnknownScreening
+    | problems.InvalidInput
+    | problems.NotPublished
+    | problems.Busy,
     strawberry.union("CloseScreeningResult"),
+]
+CertifyResult = Annotated[
+    types.Certification
+    | problems.InvalidInput
+    | problems.UnknownScreening
+    | problems.Conflict
+    | problems.NotPublished
+    | problems.Busy,
+    strawberry.union("CertifyResult"),
 ]
 
 
@@ -112,6 +135,26 @@ class WithdrawInput:
         return "WithdrawInput(…)"
 
 
+@strawberry.input(
+    description="A commitment to a manifest: the images are fixed before the first answer, and a "
+    "certificate can be had."
+)
+class CommitmentInput:
+    """FORMATS §6."""
+
+    root: Base64 = strawberry.field(
+        description="RFC 6962 root over `image_sha256 ‖ F` of every image, ascending; 32 bytes."
+    )
+    salt: Base64 = strawberry.field(description="32 random bytes, which blind the root in the log.")
+    builder_key: Base64 = strawberry.field(
+        description="Ed25519, 32 bytes: will sign the certificate. Its hash is logged."
+    )
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "CommitmentInput(…)"
+
+
 @strawberry.input(description="A data set to be screened for one use.")
 class OpenScreeningInput:
     """FORMATS §6."""
@@ -134,6 +177,10 @@ class OpenScreeningInput:
         default=False,
         description="Whether you state that you may lawfully process biometric data of the people "
         "in these images; must be true where a space of people is opted in to.",
+    )
+    commitment: CommitmentInput | None = strawberry.field(
+        default=None,
+        description="Makes it a committed screening of `candidateCount` images, of works only.",
     )
 
 
@@ -168,6 +215,12 @@ class ScreenInput:
     block: int = strawberry.field(description="Number of the block, from 0.")
     count: int = strawberry.field(description=f"Images in it, 1 to {MAX_BLOCK}.")
     columns: list[ColumnInput] = strawberry.field(description="At most one per space.")
+    audit_path: list[Base64] | None = strawberry.field(
+        default=None,
+        description="In a committed screening, of whose blocks each is 8,192 images but the last, "
+        "in the manifest's order and with `sha256` of every image: RFC 6962 path of the block's "
+        "root among the blocks' roots.",
+    )
 
     def __repr__(self) -> str:
         """Without what was sent."""
@@ -209,10 +262,31 @@ class ContestInput:
     crops: list[CropsInput] = strawberry.field(
         description=f"One for each of {', '.join(CONTEST_SPACES)} among the columns."
     )
+    manifest: Base64 | None = strawberry.field(
+        default=None,
+        description="In a committed screening: all rows of the block's manifest, 64 bytes each.",
+    )
+    audit_path: list[Base64] | None = strawberry.field(
+        default=None, description="In a committed screening: of the block, as in `ScreenInput`."
+    )
 
     def __repr__(self) -> str:
         """Without what was sent."""
         return "ContestInput(…)"
+
+
+@strawberry.input(description="A certificate to be logged, which countersigns it.")
+class CertifyInput:
+    """FORMATS §6."""
+
+    screening_id: Base64 = strawberry.field(description="16 bytes, from `openScreening`.")
+    certificate: Base64 = strawberry.field(
+        description=f"DSSE envelope, at most {MAX_CERTIFICATE_BYTES} bytes."
+    )
+
+    def __repr__(self) -> str:
+        """Without what was sent."""
+        return "CertifyInput(…)"
 
 
 @strawberry.input
@@ -224,6 +298,10 @@ class CloseScreeningInput:
 
 def _column(column: ColumnInput, count: int) -> Column:
     return Column.decode(column.space, count, column.present, column.fingerprints, column.counts)
+
+
+def _commitment(given: CommitmentInput | None) -> Commitment | None:
+    return None if given is None else Commitment(given.root, given.salt, given.builder_key)
 
 
 @strawberry.type
@@ -298,8 +376,10 @@ class Mutation:
                 candidate_count=input.candidate_count,
                 opt_in_spaces=tuple(input.opt_in_spaces),
                 lawful_basis_stated=input.lawful_basis_stated,
+                commitment=_commitment(input.commitment),
             ),
         )
+        committed = opened.root is not None
         return types.Screening(
             id=Base64(opened.id),
             use=input.use,
@@ -308,6 +388,11 @@ class Mutation:
             candidate_count=input.candidate_count,
             log_size=LogIndex(log_size),
             terms=opened.terms,
+            results_secret=(
+                Base64(results_secret(info.context.registry.block_secret, opened.id))
+                if committed
+                else None
+            ),
         )
 
     @strawberry.mutation(
@@ -320,6 +405,7 @@ class Mutation:
         block = Block(
             input.block,
             tuple(_column(column, input.count) for column in input.columns),
+            tuple(input.audit_path or ()),
         )
         answer = await screening.screen(info.context.registry, builder, input.screening_id, block)
         return types.ScreenedBlock(
@@ -347,6 +433,8 @@ class Mutation:
                 tuple(_column(column, input.count) for column in input.columns),
                 tuple(CropColumn(crops.space, crops.fingerprints) for crops in input.crops),
             ),
+            input.manifest or b"",
+            tuple(input.audit_path or ()),
         )
         return types.ContestedBlock(
             block=answer.block,
@@ -363,8 +451,18 @@ class Mutation:
     ) -> CloseScreeningResult:
         """See `services.screening`."""
         builder = await info.context.builder()
-        closing = await sessions.close_screening(info.context.registry, builder, input.screening_id)
+        registry = info.context.registry
+        closing = await sessions.close_screening(registry, builder, input.screening_id)
         verdicts = closing.verdicts
+        logged = None
+        if closing.logged is not None:
+            close_index = cast("int", closing.logged.close_index)  # it has just been closed
+            logged = types.LoggedScreening(
+                session_index=LogIndex(closing.logged.session_index),
+                close_index=LogIndex(close_index),
+                results_root=Base64(cast("bytes", closing.logged.results_root)),
+                proof=await proofs.entry_proof(registry.publisher, close_index),
+            )
         return types.ClosedScreening(
             id=input.screening_id,
             complete=closing.complete,
@@ -388,4 +486,21 @@ class Mutation:
             ],
             least_log_size=LogIndex(closing.least_log_size),
             greatest_log_size=LogIndex(closing.greatest_log_size),
+            logged=logged,
+        )
+
+    @strawberry.mutation(
+        description="Logs the certificate of a committed screening that was closed, once it is "
+        "right; the same again gets the same answer. Needs a builder's token."
+    )
+    async def certify(self, info: RequestInfo, input: CertifyInput) -> CertifyResult:  # noqa: A002
+        """See `services.certification`."""
+        builder = await info.context.builder()
+        registry = info.context.registry
+        index = await certification.certify(
+            registry, builder, input.screening_id, input.certificate
+        )
+        return types.Certification(
+            certify_index=LogIndex(index),
+            proof=await proofs.entry_proof(registry.publisher, index),
         )

@@ -281,6 +281,10 @@ class Screening:
         description="What all blocks are answered by, canonical JSON: the use, the spaces and what "
         "matches in each, the policy and the bank by which that was chosen."
     )
+    results_secret: Base64 | None = strawberry.field(
+        description="Of a committed screening, 32 bytes: makes the salts of its result leaves. "
+        "Whoever has it can open all of them."
+    )
 
 
 @strawberry.type(description="Verdicts for a block; the same for the same block.")
@@ -328,6 +332,26 @@ class SpaceCounts:
     missing: LogIndex
 
 
+@strawberry.type(description="Where a committed screening stands in the log.")
+class LoggedScreening:
+    """SESSION and CLOSE."""
+
+    session_index: LogIndex
+    close_index: LogIndex
+    results_root: Base64 = strawberry.field(
+        description="RFC 6962 root over the result leaves of all images; the same as your own."
+    )
+    proof: str = strawberry.field(description="Of the CLOSE entry, as C2SP tlog-proof.")
+
+
+@strawberry.type(description="A certificate is in the log.")
+class Certification:
+    """The answer to `certify`."""
+
+    certify_index: LogIndex
+    proof: str = strawberry.field(description="Of the CERTIFY entry, as C2SP tlog-proof.")
+
+
 @strawberry.type(description="The counts of a closed screening.")
 class ClosedScreening:
     """The answer to `closeScreening`."""
@@ -342,3 +366,6 @@ class ClosedScreening:
     spaces: list[SpaceCounts]
     least_log_size: LogIndex
     greatest_log_size: LogIndex
+    logged: LoggedScreening | None = strawberry.field(
+        description="Of a committed screening; null otherwise."
+    )

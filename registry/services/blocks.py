@@ -23,12 +23,16 @@ _ROW_DOMAIN = b"consent-registry/v1/excluded-row\0"
 class Block:
     """A block of candidates, columns of one length.
 
+    Attributes:
+        audit_path: in a committed screening, from the block to the manifest's root.
+
     Raises:
         Malformed: no column, two of one space, or a number below 0.
     """
 
     number: int
     columns: tuple[Column, ...]
+    audit_path: tuple[bytes, ...] = ()
     content: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ those that were screened is proved by keyed digests, kept of the rows that a blo
 
 import asyncio
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,12 +33,14 @@ from registry.services.budget import (
     spending,
 )
 from registry.services.builders import Builder
+from registry.services.commitments import block_results, check_rows, results_secret
 from registry.services.contested import Judged, judge, views_of
 from registry.services.following import State
 from registry.services.people import check_columns
 from registry.services.running import Registry
 from registry.services.sessions import own_screening
 from registry.store import contests, screenings
+from registry.store.committed import put_results
 
 _CONTEST_DOMAIN = b"consent-registry/v1/contest\0"
 
@@ -63,9 +66,23 @@ class ContestAnswer:
 
 
 async def contest(
-    registry: Registry, builder: Builder, screening_id: bytes, contested: Contest
+    registry: Registry,
+    builder: Builder,
+    screening_id: bytes,
+    contested: Contest,
+    manifest: bytes = b"",
+    audit_path: Sequence[bytes] = (),
 ) -> ContestAnswer:
     """Looks again at excluded rows; the same contest again gets the same answer and costs nothing.
+
+    Args:
+        registry: this one.
+        builder: who contests.
+        screening_id: its session.
+        contested: rows and crops.
+        manifest: in a committed session, all rows of the block's manifest, joined: its results are
+            made anew, and no row is kept here.
+        audit_path: of the block.
 
     Raises:
         UnknownScreening, ScreeningClosed: not a session of this builder, or over.
@@ -81,6 +98,8 @@ async def contest(
         block = await screenings.block(connection, screening_id, contested.block)
         known = await contests.excluded(connection, screening_id, contested.block)
     check_columns(contested.columns, screening.opt_in_spaces)
+    if screening.root is not None:
+        await asyncio.to_thread(check_rows, screening, contested.block, manifest, audit_path)
     if block is None:
         message = "Contested are rows of a block that was answered, and this one was not."
         raise InvalidInput(message)
@@ -99,7 +118,9 @@ async def contest(
     images = contested.count * CROPS
     with registry.builder_quota.reserve(builder.id, builder.daily_items, images):
         try:
-            answer, new = await _kept(registry, builder, screening, block, contested, digest)
+            answer, new = await _kept(
+                registry, builder, screening, block, contested, digest, manifest
+            )
         except Exceeded as exceeded:
             raise await hold_builder(registry.store, registry.clock, builder, exceeded) from None
         if new:
@@ -114,6 +135,7 @@ async def _kept(
     block: screenings.BlockRow,
     contested: Contest,
     digest: bytes,
+    manifest: bytes,
 ) -> tuple[ContestAnswer, bool]:
     """Judges a contest and keeps the answer, unless the same contest was quicker.
 
@@ -144,7 +166,24 @@ async def _kept(
             raise ScreeningClosed(_CLOSED)
         await spend(connection, registry.settings, builder, found)
         await contests.insert(connection, row)
+        if committed:
+            secret = results_secret(registry.block_secret, screening.id)
+            await _change_results(connection, secret, block, manifest)
     return _answer(row), True
+
+
+async def _change_results(
+    connection: AsyncConnection, secret: bytes, block: screenings.BlockRow, manifest: bytes
+) -> None:
+    """Makes the root over a block's results anew, with all of its contests."""
+    verdicts = np.frombuffer(block.verdicts, dtype=np.uint8).copy()
+    for each in await contests.of_block(connection, block.screening_id, block.number):
+        contested = unpack_bitmap(each.rows, block.count)
+        verdicts[contested] = np.frombuffer(each.verdicts, dtype=np.uint8)
+    results = await asyncio.to_thread(
+        block_results, secret, block.number, manifest, block.log_size, verdicts
+    )
+    await put_results(connection, block.screening_id, block.number, results)
 
 
 def _shown(secret: bytes, contested: Contest, judged: Judged, committed: bool) -> Spending:

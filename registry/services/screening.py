@@ -12,15 +12,18 @@ import asyncio
 import hmac
 from dataclasses import dataclass
 
-from registry.errors import Conflict, InvalidInput, ScreeningClosed
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from registry.errors import Conflict, InvalidInput, NotReady, ScreeningClosed
 from registry.services.blocks import Block, block_digest, row_digests
 from registry.services.budget import Exceeded, check_not_held, hold_builder, spend, spending
 from registry.services.builders import Builder
+from registry.services.commitments import block_results, manifest_block, results_secret
 from registry.services.matched import match_block
 from registry.services.people import check_columns
 from registry.services.running import Registry
 from registry.services.sessions import own_screening
-from registry.store import contests, screenings
+from registry.store import committed, contests, screenings
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,9 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         row = await own_screening(connection, builder, screening_id)
         earlier = await screenings.block(connection, screening_id, block.number)
     check_columns(block.columns, row.opt_in_spaces)
+    manifest = None
+    if row.root is not None:
+        manifest = await asyncio.to_thread(manifest_block, row, block)
     digest = await asyncio.to_thread(block_digest, registry.block_secret, screening_id, block)
     if earlier is not None:
         return _again(earlier, digest)
@@ -60,7 +66,7 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
         await check_not_held(connection, builder)
     with registry.builder_quota.reserve(builder.id, builder.daily_items, block.count):
         try:
-            answer, new = await _answer(registry, builder, row, block, digest)
+            answer, new = await _answer(registry, builder, row, block, digest, manifest)
         except Exceeded as exceeded:
             raise await hold_builder(registry.store, registry.clock, builder, exceeded) from None
         if new:
@@ -74,8 +80,17 @@ async def _answer(
     row: screenings.ScreeningRow,
     block: Block,
     digest: bytes,
+    manifest: bytes | None,
 ) -> tuple[Answer, bool]:
     """Matches a block and keeps the answer, unless the same block was quicker.
+
+    Args:
+        registry: this one.
+        builder: who asks.
+        row: its session.
+        block: what is asked.
+        digest: keyed, of it.
+        manifest: its rows, in a committed session.
 
     Returns:
         The answer, and whether it is a new one.
@@ -106,6 +121,12 @@ async def _answer(
         {},
         committed=row.root is not None,
     )
+    results = None
+    if manifest is not None:
+        secret = results_secret(registry.block_secret, row.id)
+        results = await asyncio.to_thread(
+            block_results, secret, block.number, manifest, state.log_size, matched.verdicts
+        )
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, row.id)
         earlier = await screenings.block(connection, row.id, block.number)
@@ -119,7 +140,26 @@ async def _answer(
         await spend(connection, registry.settings, builder, found)
         await screenings.insert_block(connection, answered)
         await contests.insert_excluded(connection, row.id, block.number, excluded)
+        if results is not None:
+            await _follows(connection, answered)
+            await committed.put_results(connection, row.id, block.number, results)
     return Answer(block.number, answered.verdicts, answered.log_size), True
+
+
+async def _follows(connection: AsyncConnection, answered: screenings.BlockRow) -> None:
+    """Blocks of a committed session are answered in order, and for logs that do not shrink.
+
+    Raises:
+        InvalidInput: an earlier block is missing.
+        NotReady: another process answered the block before for a longer log than this one has read.
+    """
+    if await committed.blocks_answered(connection, answered.screening_id) != answered.number:
+        message = "The blocks of a committed screening are sent in order."
+        raise InvalidInput(message)
+    before = await screenings.block(connection, answered.screening_id, answered.number - 1)
+    if before is not None and before.log_size > answered.log_size:
+        message = "This process has not read the log so far yet; please send the same again."
+        raise NotReady(message)
 
 
 _CLOSED = "This screening is closed; open a new one."

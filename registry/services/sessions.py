@@ -1,11 +1,14 @@
 """A builder's session for one data set and one use: opened, found again, closed and counted."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from consent_client.protocol.log import Close, Session
+from consent_client.protocol.merkle import root_of
 from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
@@ -13,14 +16,14 @@ from registry.errors import InvalidInput, UnknownScreening
 from registry.matching.policies import policy_for
 from registry.services.budget import check_not_held
 from registry.services.builders import Builder
+from registry.services.commitments import Commitment
 from registry.services.names import plain
 from registry.services.people import check_opt_in
 from registry.services.running import Registry
 from registry.services.terms import write_terms
-from registry.store import contests, screenings
+from registry.store import committed, contests, entries, screenings
 
 SCREENING_ID_BYTES = 16
-ROOT_BYTES = 32
 MAX_DATASET_CHARACTERS = 200
 
 # Above the largest list there is (LAION-5B has 5.85e9 rows) and well within a log index.
@@ -38,6 +41,7 @@ class Closing:
         contested: images that were contested.
         overturned: how many of those are no longer excluded.
         complete: whether that is all that were announced.
+        logged: where a committed session stands in the log.
     """
 
     candidate_count: int
@@ -48,6 +52,7 @@ class Closing:
     greatest_log_size: int
     contested: int = 0
     overturned: int = 0
+    logged: committed.CommittedRow | None = None
 
     @property
     def complete(self) -> bool:
@@ -65,10 +70,11 @@ class Opening:
         candidate_count: how many images will be sent.
         opt_in_spaces: spaces of people to look in too.
         lawful_basis_stated: whether the builder states that they may lawfully look for people.
-        root: of the committed manifest (FORMATS §6), 32 bytes; None for an uncommitted session.
+        commitment: to the manifest (FORMATS §6); None for an uncommitted session.
 
     Raises:
-        InvalidInput: name, spaces, count or root out of range.
+        InvalidInput: name, spaces or count out of range, or people looked for in a committed
+            session.
     """
 
     dataset: str
@@ -77,7 +83,7 @@ class Opening:
     candidate_count: int
     opt_in_spaces: tuple[str, ...] = ()
     lawful_basis_stated: bool = False
-    root: bytes | None = field(default=None, repr=False)
+    commitment: Commitment | None = None
 
     def __post_init__(self) -> None:
         if not plain(self.dataset, MAX_DATASET_CHARACTERS):
@@ -99,8 +105,8 @@ class Opening:
             self.opt_in_spaces,
             lawful_basis_stated=self.lawful_basis_stated,
         )
-        if self.root is not None and len(self.root) != ROOT_BYTES:
-            message = f"The root of a committed manifest has {ROOT_BYTES} bytes."
+        if self.commitment is not None and self.opt_in_spaces:
+            message = "A committed screening is about works; people are screened without."
             raise InvalidInput(message)
 
 
@@ -137,27 +143,56 @@ async def open_screening(
             policy,
             registry.bank.version,
         ),
-        root=opening.root,
+        root=None if opening.commitment is None else opening.commitment.root,
     )
+    session_index = None
     async with registry.store.write() as connection:
         await screenings.insert(connection, row)
+        if opening.commitment is not None:
+            session_index = await _log_session(connection, row, opening.commitment)
+    if session_index is not None:
+        registry.publisher.wake()
     return row, state.log_size
+
+
+async def _log_session(
+    connection: AsyncConnection, row: screenings.ScreeningRow, commitment: Commitment
+) -> int:
+    entry = Session(
+        builder=sha256(commitment.builder_key).digest(),
+        commitment=commitment.logged(row.candidate_count),
+        count=row.candidate_count,
+        terms=sha256(row.terms.encode()).digest(),
+    )
+    index = await entries.append(connection, [entry.encode()])
+    await committed.insert_session(
+        connection, committed.CommittedRow(row.id, commitment.builder_key, index)
+    )
+    return index
 
 
 async def close_screening(registry: Registry, builder: Builder, screening_id: bytes) -> Closing:
     """Closes a session and counts it; closing again gives the same counts.
 
+    A committed session is closed when all of it was answered, and its results go into the log.
+
     Raises:
         UnknownScreening: not a session of this builder.
+        InvalidInput: a committed session of which rows were not answered.
     """
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, screening_id)
         if row.closed_at is None:
+            if row.root is not None:
+                await _log_close(connection, row)
             await screenings.close(connection, screening_id, int(registry.clock.now()))
+    if row.root is not None:
+        registry.publisher.wake()
     verdicts = np.zeros(len(Verdict), dtype=np.int64)
     present: dict[str, int] = {}
     log_sizes: list[int] = []
     async with registry.store.read() as connection:
+        in_log = await committed.session(connection, screening_id)
         async for block in screenings.blocks(connection, screening_id):
             verdicts += np.bincount(
                 np.frombuffer(block.verdicts, dtype=np.uint8), minlength=len(Verdict)
@@ -184,7 +219,24 @@ async def close_screening(registry: Registry, builder: Builder, screening_id: by
         greatest_log_size=max(log_sizes, default=0),
         contested=contested,
         overturned=overturned,
+        logged=in_log,
     )
+
+
+async def _log_close(connection: AsyncConnection, row: screenings.ScreeningRow) -> None:
+    known = await committed.session(connection, row.id)
+    first = await screenings.block(connection, row.id, 0)
+    if known is None or first is None:
+        message = "Nothing of this committed screening was answered yet."
+        raise InvalidInput(message)
+    if await screenings.answered(connection, row.id) != row.candidate_count:
+        message = "A committed screening is closed when every row of its manifest was answered."
+        raise InvalidInput(message)
+    results_root = root_of(await committed.results(connection, row.id))
+    # The first block's: they never decrease.
+    entry = Close(known.session_index, first.log_size, results_root)
+    index = await entries.append(connection, [entry.encode()])
+    await committed.close(connection, row.id, index, results_root)
 
 
 async def own_screening(

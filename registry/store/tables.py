@@ -295,6 +295,46 @@ class ScreeningBlock(_StoreModel, table=True):
     verdicts: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class CommittedSession(_StoreModel, table=True):
+    """What a committed screening is in the log; of its certificate a digest."""
+
+    __tablename__ = "committed_session"
+    __table_args__ = (_length("builder_key", _HASH),)
+
+    screening_id: bytes = Field(
+        sa_column=Column(LargeBinary, ForeignKey("screening.id"), primary_key=True)
+    )
+    builder_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    session_index: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("entry.index"), nullable=False, unique=True)
+    )
+    close_index: int | None = Field(
+        sa_column=Column(BigInteger, ForeignKey("entry.index"), nullable=True)
+    )
+    results_root: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    certify_index: int | None = Field(
+        sa_column=Column(BigInteger, ForeignKey("entry.index"), nullable=True)
+    )
+    certify_digest: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+
+
+class CommittedBlock(_StoreModel, table=True):
+    """The root over the results of a block of a committed screening."""
+
+    __tablename__ = "committed_block"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["screening_id", "number"],
+            ["screening_block.screening_id", "screening_block.number"],
+        ),
+        _length("results", _HASH),
+    )
+
+    screening_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    results: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
 class Excluded(_StoreModel, table=True):
     """Keyed digests of a block's excluded rows, so that a contest can only be about these."""
 
@@ -400,6 +440,8 @@ PROCESS: Table = METADATA.tables["process"]
 BUILDER: Table = METADATA.tables["builder"]
 SCREENING: Table = METADATA.tables["screening"]
 SCREENING_BLOCK: Table = METADATA.tables["screening_block"]
+COMMITTED_SESSION: Table = METADATA.tables["committed_session"]
+COMMITTED_BLOCK: Table = METADATA.tables["committed_block"]
 EXCLUDED: Table = METADATA.tables["excluded"]
 CONTEST: Table = METADATA.tables["contest"]
 POSITIVE: Table = METADATA.tables["positive"]

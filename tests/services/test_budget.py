@@ -54,9 +54,9 @@ def block(number, vectors):
     return Block(number, (Column("sscd-1", np.ones(len(vectors), np.bool_), b"".join(vectors)),))
 
 
-async def session(harness, builder, *, root=None):
+async def session(harness, builder):
     await harness.registry.follower.catch_up()
-    opening = Opening("a set", Use.AI_TRAINING, (), 1_000, root=root)
+    opening = Opening("a set", Use.AI_TRAINING, (), 1_000)
     row, _ = await sessions.open_screening(harness.registry, builder, opening)
     return row.id
 
