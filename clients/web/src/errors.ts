@@ -5,7 +5,7 @@
  *     ConsentError
  *     ├── ProtocolError        bytes or values that do not follow FORMATS
  *     │   ├── Malformed, UnknownSpace, BadFingerprint, BadPhrase, WeakKey, BadSignature, SealError,
- *     │   │   NoUsableKey, BadStatement, BadNote, BadProof, BadCheckpoint
+ *     │   │   NoUsableKey, BadStatement, BadUrl, BadNote, BadProof, BadCheckpoint
  *     │   └── BadPolicy        `.line` says where
  *     ├── ImageError           this picture can not be fingerprinted
  *     │   ├── NotAnImage       the bytes are no picture that this browser decodes
@@ -84,6 +84,11 @@ export class NoUsableKey extends ProtocolError {
 /** A statement that says nothing, or something this version does not know. */
 export class BadStatement extends ProtocolError {
   override readonly code = "BAD_STATEMENT";
+}
+
+/** An address that has no canonical form: not http or https, a user name in it, no host. */
+export class BadUrl extends ProtocolError {
+  override readonly code = "BAD_URL";
 }
 
 /** A signed note that is not well-formed, or is not signed by the key expected. */

@@ -8,6 +8,7 @@ import type { Picture } from "./pictures";
 export * from "./decoding";
 export * from "./pdq";
 export * from "./pictures";
+export * from "./url";
 
 export const FILE_SPACE = "sha256";
 
