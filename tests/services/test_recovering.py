@@ -1,17 +1,29 @@
 """The database is lost and an older backup restored: everything that was published still holds."""
 
+import shutil
+
 import pytest
 
 from consent_client.protocol.checkpoints import open_checkpoint
-from consent_client.protocol.log import Erase, EraseReason, decode_entry
+from consent_client.protocol.log import (
+    Day,
+    Erase,
+    EraseReason,
+    decode_bundle,
+    decode_entry,
+    encode_bundle,
+)
 from consent_client.protocol.merkle import verify_consistency
 from consent_client.protocol.verdicts import Verdict
-from registry.errors import CorruptRegistry
-from registry.services import operating
+from registry.errors import ConfigurationError, Conflict, CorruptRegistry, StoreError
+from registry.services import operating, recovering, shredding
 from registry.services.days import sequence_day
+from registry.services.rotation import GONE_AFTER_SECONDS
 from registry.services.running import running
+from registry.store import records
 from registry.store.engine import open_store
 from registry.store.tables import METADATA
+from registry.tlog.storage import FolderStorage
 from tests.support.backing_up import Backups
 from tests.support.people import Picture, until
 from tests.support.registering import Harness
@@ -129,3 +141,157 @@ async def test_what_was_published_is_taken_from_the_published_log(disaster, with
     assert (again.entries, again.published, again.ended, again.lost) == (0, 0, 0, 0)
     assert await disaster.everything() == after
     await disaster.check()
+
+
+class Interrupted(BaseException):
+    """The process ends."""
+
+
+async def test_wherever_it_ends_running_it_again_finishes_it(disaster, monkeypatch):
+    """Before the commit nothing has changed; after it, publishing and shredding are repeated."""
+
+    def ends(*_, **__):
+        raise Interrupted
+
+    before = await disaster.everything()
+    note = FolderStorage(disaster.settings.log_dir).checkpoint()
+    for module, name, committed in (
+        (recovering.records, "insert_terminal", False),
+        (recovering.LogReader, "check", False),
+        (recovering.records, "insert_terminals", False),
+        (recovering.records, "count_readable", False),
+        (FolderStorage, "swap_checkpoint", True),
+        (shredding.records, "shred", True),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, ends)
+            with pytest.raises(Interrupted):
+                await disaster.restore(disaster.companion)
+        assert (await disaster.everything() != before) == committed
+        if module is not shredding.records:
+            assert FolderStorage(disaster.settings.log_dir).checkpoint() == note
+    await disaster.restore(disaster.companion)
+    await disaster.check()
+
+
+def tamper(path):
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+async def test_a_damaged_or_wrong_log_changes_nothing(disaster, tmp_path, clock):
+    log = disaster.settings.log_dir
+    shutil.copytree(log, tmp_path / "good")
+    other = disaster.settings.model_copy(
+        update={
+            "database_url": f"sqlite+aiosqlite:///{tmp_path}/other.db",
+            "keyring_dir": tmp_path / "other keyring",
+            "log_dir": tmp_path / "other",
+        }
+    )
+    async with running(other, clock) as registry:
+        await Harness(registry, clock).protect(CAT)
+        await registry.publisher.publish()
+    older = open_checkpoint(disaster.notes[0], disaster.verifier)
+    before = await disaster.everything()
+
+    def replaced():
+        shutil.rmtree(log)
+        shutil.copytree(tmp_path / "other", log)
+
+    bundle = log / "tile" / "entries" / "000.p" / str(disaster.size)
+    for damage, refusal, match in (
+        (lambda: tamper(bundle), CorruptRegistry, "followed|signs"),
+        (lambda: cut(bundle), CorruptRegistry, "damaged"),
+        (bundle.unlink, CorruptRegistry, "lacks"),
+        (lambda: cut(log / "checkpoint"), ConfigurationError, "not this registry's"),
+        (lambda: (log / "checkpoint").write_bytes(b"\xff"), StoreError, "published"),
+        (replaced, ConfigurationError, "not this registry's"),
+        ((log / "checkpoint").unlink, ConfigurationError, "--log-lost"),
+        (lambda: shutil.rmtree(log), ConfigurationError, "--log-lost"),
+    ):
+        damage()
+        for file in (None, disaster.companion):
+            with pytest.raises(refusal, match=match):
+                await disaster.restore(file)
+        assert await disaster.everything() == before
+        shutil.rmtree(log, ignore_errors=True)
+        shutil.copytree(tmp_path / "good", log)
+    assert older.size < disaster.size
+    await disaster.restore(disaster.companion)
+    await disaster.check()
+
+
+async def test_no_entry_may_differ_from_what_is_signed(disaster):
+    """A withdrawal left out or a day put in would not be noticed by anything but the root."""
+    path = disaster.settings.log_dir / "tile" / "entries" / "000.p" / str(disaster.size)
+    bundle = decode_bundle(path.read_bytes())
+    before = await disaster.everything()
+    for index in range(disaster.size):
+        path.write_bytes(encode_bundle([*bundle[:index], Day(1).encode(), *bundle[index + 1 :]]))
+        with pytest.raises(CorruptRegistry):
+            await disaster.restore()
+        assert await disaster.everything() == before
+
+
+async def test_a_database_that_was_written_to_since_has_to_be_restored_once_more(
+    disaster, tmp_path, clock
+):
+    elsewhere = disaster.settings.model_copy(update={"log_dir": tmp_path / "elsewhere"})
+    async with running(elsewhere, clock) as registry:
+        await Harness(registry, clock).protect(HEN)
+    clock.advance(seconds=GONE_AFTER_SECONDS + 1)
+    before = await disaster.everything()
+    with pytest.raises(Conflict, match="Restore the backup"):
+        await disaster.restore()
+    assert await disaster.everything() == before
+    disaster.backups.restore(clock)
+    await disaster.restore()
+    await disaster.check()
+
+
+async def test_without_any_log_the_companion_is_still_of_use(disaster):
+    shutil.rmtree(disaster.settings.log_dir)
+    restored = await disaster.restore(disaster.companion, log_lost=True)
+    assert (restored.entries, restored.published) == (1, 0)
+    assert (restored.ended, restored.lost, restored.readable) == (0, 1, 3)
+
+
+async def test_a_second_disaster_finds_what_the_first_one_left(disaster, tmp_path, clock):
+    """A companion made after it knows of ends of records of which nothing else is left."""
+    await disaster.restore()
+    second = tmp_path / "second.db"
+    await operating.back_up(disaster.settings, second)
+    disaster.backups.restore(clock)
+    restored = await disaster.restore(second)
+    assert (restored.entries, restored.published, restored.lost) == (6, 0, 0)
+    assert (restored.ended, restored.readable) == (4, 1)
+    await disaster.check()
+
+
+async def test_a_key_that_was_shredded_does_not_come_back_with_the_companion(
+    settings, clock, tmp_path, monkeypatch
+):
+    async def later(_):
+        pass
+
+    companion = tmp_path / "companion.db"
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        owner, request, _ = await harness.protect(CAT)
+        with monkeypatch.context() as patch:
+            patch.setattr(shredding, "shred_rows", later)
+            await harness.withdraw(owner, request.commitment)
+            await operating.back_up(settings, companion)
+    clock.advance(seconds=GONE_AFTER_SECONDS + 1)
+    for _ in range(2):
+        await operating.restore(settings, clock, companion)
+        store = open_store(settings.database_url)
+        async with store.read() as connection:
+            assert await records.count_keys(connection) == 0
+        await store.dispose()
