@@ -32,7 +32,7 @@ class Block:
 
     number: int
     columns: tuple[Column, ...]
-    audit_path: tuple[bytes, ...] = ()
+    audit_path: tuple[bytes, ...] = field(default=(), repr=False)
     content: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

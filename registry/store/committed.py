@@ -28,7 +28,7 @@ class CommittedRow:
     close_index: int | None = None
     results_root: bytes | None = None
     certify_index: int | None = None
-    certify_digest: bytes | None = None
+    certify_digest: bytes | None = field(default=None, repr=False)
 
 
 async def insert_session(connection: AsyncConnection, row: CommittedRow) -> None:
