@@ -33,7 +33,9 @@ import numpy as np
 from consent_client import operations
 from consent_client.errors import BadFingerprint, Malformed
 from consent_client.operations import (
+    Certification,
     ClosedScreening,
+    Commitment,
     ContestedRows,
     Operation,
     RegistryInfo,
@@ -211,11 +213,14 @@ def _spaces_of[Key](
 
 
 def _screen_operation(
-    screening: Screening, number: int, columns: Sequence[Column]
+    screening: Screening,
+    number: int,
+    columns: Sequence[Column],
+    audit_path: Sequence[bytes] | None = None,
 ) -> Operation[ScreenedBlock]:
     if not columns:
         raise Malformed("a block has at least one column")
-    return operations.screen(screening.id, number, columns[0].count, columns)
+    return operations.screen(screening.id, number, columns[0].count, columns, audit_path)
 
 
 def _blocks[Item](items: Sequence[Item], rows: int) -> Iterator[tuple[int, Sequence[Item]]]:
@@ -265,6 +270,7 @@ class Builder:
         *,
         opt_in_spaces: Sequence[str] = (),
         lawful_basis_stated: bool = False,
+        commitment: Commitment | None = None,
     ) -> Screening:
         """Opens a session for one data set and one use.
 
@@ -276,6 +282,8 @@ class Builder:
             opt_in_spaces: spaces of people (`face-1`) to look in too.
             lawful_basis_stated: whether you state that you may lawfully process biometric data of
                 the people in these images; a registry opens no session with such spaces otherwise.
+            commitment: to the manifest of a committed session of `candidate_count` images, which
+                can be certified; `consent_client.screening.certified` does all of it.
 
         Raises:
             RegistryProblem: `UNAUTHENTICATED`, `INVALID_INPUT`, … TransportError.
@@ -288,11 +296,16 @@ class Builder:
                 candidate_count,
                 opt_in_spaces=opt_in_spaces,
                 lawful_basis_stated=lawful_basis_stated,
+                commitment=commitment,
             )
         )
 
     def screen_block(
-        self, screening: Screening, number: int, columns: Sequence[Column]
+        self,
+        screening: Screening,
+        number: int,
+        columns: Sequence[Column],
+        audit_path: Sequence[bytes] | None = None,
     ) -> ScreenedBlock:
         """Asks about one block; the same block again gets the same answer and costs nothing.
 
@@ -300,14 +313,21 @@ class Builder:
             screening: from `open_screening`.
             number: of the block, from 0.
             columns: as `columns_of` makes them, at least one.
+            audit_path: of the block, in a committed session.
 
         Raises:
             RegistryProblem: `CONFLICT` where this number was answered for other images, … .
             ProtocolError, TransportError.
         """
-        return self._connection.run(_screen_operation(screening, number, columns))
+        return self._connection.run(_screen_operation(screening, number, columns, audit_path))
 
-    def contest(self, screening: Screening, contested: Contest) -> ContestedRows:
+    def contest(
+        self,
+        screening: Screening,
+        contested: Contest,
+        manifest: bytes | None = None,
+        audit_path: Sequence[bytes] = (),
+    ) -> ContestedRows:
         """Contests excluded rows; the same contest again gets the same answer and costs nothing.
 
         Leaving an excluded image out is always right, and free. A contest counts against the
@@ -316,13 +336,17 @@ class Builder:
         Args:
             screening: the session they were answered in; still open.
             contested: as `contest_of` makes it.
+            manifest: in a committed session, all rows of the block's manifest, joined.
+            audit_path: of the block, then.
 
         Raises:
             RegistryProblem: `CONFLICT` where a row was screened with other fingerprints or was
                 contested before, `INVALID_INPUT` where one was not excluded, … .
             ProtocolError, TransportError.
         """
-        return self._connection.run(operations.contest(screening.id, contested))
+        return self._connection.run(
+            operations.contest(screening.id, contested, manifest, audit_path)
+        )
 
     def close_screening(self, screening: Screening) -> ClosedScreening:
         """Closes a session and gets the registry's counts; again gets the same.
@@ -331,6 +355,15 @@ class Builder:
             RegistryProblem, TransportError.
         """
         return self._connection.run(operations.close_screening(screening.id))
+
+    def certify(self, screening: Screening, certificate: bytes) -> Certification:
+        """Has the certificate of a closed committed session logged; again gets the same answer.
+
+        Raises:
+            RegistryProblem: `INVALID_INPUT` where it says something else than the session,
+                `CONFLICT` where another one is logged. TransportError.
+        """
+        return self._connection.run(operations.certify(screening.id, certificate))
 
     def screen[Key](
         self,

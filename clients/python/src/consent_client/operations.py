@@ -145,13 +145,62 @@ class EntryBundle:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """An open screening."""
+    """An open screening.
+
+    Attributes:
+        terms: what it is answered by, canonical JSON.
+        results_secret: of a committed one, 32 bytes: opens its result leaves.
+    """
 
     id: str
     use: Use
     required_spaces: tuple[str, ...]
     candidate_count: int
     log_size: int
+    terms: str = ""
+    results_secret: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """What a committed screening is opened with (FORMATS §6).
+
+    Attributes:
+        root: of the manifest, 32 bytes.
+        salt: 32 random bytes.
+        builder_key: Ed25519, 32 bytes: will sign the certificate.
+    """
+
+    root: bytes
+    salt: bytes = field(repr=False)
+    builder_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedScreening:
+    """Where a committed screening stands in the log.
+
+    Attributes:
+        results_root: 32 bytes.
+        proof: of the CLOSE entry, a tlog-proof; not verified yet.
+    """
+
+    session_index: int
+    close_index: int
+    results_root: bytes
+    proof: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Certification:
+    """A certificate is in the log.
+
+    Attributes:
+        proof: of the CERTIFY entry, a tlog-proof; not verified yet.
+    """
+
+    certify_index: int
+    proof: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +250,7 @@ class ClosedScreening:
         contested: images that were contested.
         overturned: how many of those are no longer excluded.
         verdicts: images per verdict, after contests.
+        logged: where a committed screening stands in the log.
     """
 
     id: str
@@ -213,6 +263,7 @@ class ClosedScreening:
     spaces: tuple[SpaceCount, ...]
     least_log_size: int
     greatest_log_size: int
+    logged: LoggedScreening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +371,10 @@ class Answer:
     def inner(self, name: str) -> "Answer":
         """An object."""
         return Answer(self._object.get(name))
+
+    def optional_inner(self, name: str) -> "Answer | None":
+        """An object, or null."""
+        return None if self._object.get(name) is None else self.inner(name)
 
     def each(self, name: str) -> list["Answer"]:
         """A list of objects."""
@@ -590,7 +645,7 @@ def _read_entries(answer: Answer) -> EntryBundle:
 _OPEN = """
 mutation OpenScreening($input: OpenScreeningInput!) {
   openScreening(input: $input) {
-    ... on Screening { id use requiredSpaces candidateCount logSize }
+    ... on Screening { id use requiredSpaces candidateCount logSize terms resultsSecret }
     ... on Problem { code message }
     ... on RetriableProblem { retryAfterSeconds }
   }
@@ -606,6 +661,7 @@ def open_screening(
     *,
     opt_in_spaces: Sequence[str] = (),
     lawful_basis_stated: bool = False,
+    commitment: Commitment | None = None,
 ) -> Operation[Screening]:
     """Opens a session for one data set and one use."""
     fields: dict[str, object] = {
@@ -617,6 +673,12 @@ def open_screening(
     if opt_in_spaces:
         fields["optInSpaces"] = sorted(opt_in_spaces)
         fields["lawfulBasisStated"] = lawful_basis_stated
+    if commitment is not None:
+        fields["commitment"] = {
+            "root": encode_base64(commitment.root),
+            "salt": encode_base64(commitment.salt),
+            "builderKey": encode_base64(commitment.builder_key),
+        }
     return Operation("openScreening", _OPEN, {"input": fields}, _read_screening)
 
 
@@ -627,6 +689,8 @@ def _read_screening(answer: Answer) -> Screening:
         required_spaces=answer.texts("requiredSpaces"),
         candidate_count=answer.number("candidateCount"),
         log_size=answer.number("logSize"),
+        terms=answer.text("terms"),
+        results_secret=answer.optional_octets("resultsSecret"),
     )
 
 
@@ -642,15 +706,29 @@ mutation Screen($input: ScreenInput!) {
 
 
 def screen(
-    screening_id: str, block: int, count: int, columns: Sequence[Column]
+    screening_id: str,
+    block: int,
+    count: int,
+    columns: Sequence[Column],
+    audit_path: Sequence[bytes] | None = None,
 ) -> Operation[ScreenedBlock]:
-    """Asks about a block; the same block again gets the same answer."""
-    fields = {
+    """Asks about a block; the same block again gets the same answer.
+
+    Args:
+        screening_id: the session.
+        block: its number.
+        count: images in it.
+        columns: their fingerprints.
+        audit_path: of the block, in a committed session.
+    """
+    fields: dict[str, object] = {
         "screeningId": screening_id,
         "block": block,
         "count": count,
         "columns": [_column(column) for column in columns],
     }
+    if audit_path is not None:
+        fields["auditPath"] = [encode_base64(each) for each in audit_path]
 
     def read(answer: Answer) -> ScreenedBlock:
         answered = ScreenedBlock(
@@ -686,9 +764,21 @@ mutation Contest($input: ContestInput!) {
 """
 
 
-def contest(screening_id: str, contested: Contest) -> Operation[ContestedRows]:
-    """Contests excluded rows of a block; the same contest again gets the same answer."""
-    fields = {
+def contest(
+    screening_id: str,
+    contested: Contest,
+    manifest: bytes | None = None,
+    audit_path: Sequence[bytes] = (),
+) -> Operation[ContestedRows]:
+    """Contests excluded rows of a block; the same contest again gets the same answer.
+
+    Args:
+        screening_id: the session.
+        contested: rows and crops.
+        manifest: in a committed session, all rows of the block, joined.
+        audit_path: of the block, then.
+    """
+    fields: dict[str, object] = {
         "screeningId": screening_id,
         "block": contested.block,
         "count": contested.count,
@@ -699,6 +789,9 @@ def contest(screening_id: str, contested: Contest) -> Operation[ContestedRows]:
             for crop in contested.crops
         ],
     }
+    if manifest is not None:
+        fields["manifest"] = encode_base64(manifest)
+        fields["auditPath"] = [encode_base64(each) for each in audit_path]
 
     def read(answer: Answer) -> ContestedRows:
         answered = ContestedRows(
@@ -724,6 +817,7 @@ mutation CloseScreening($input: CloseScreeningInput!) {
       verdicts { clear exclude permit unknown }
       spaces { space present missing }
       leastLogSize greatestLogSize
+      logged { sessionIndex closeIndex resultsRoot proof }
     }
     ... on Problem { code message }
     ... on RetriableProblem { retryAfterSeconds }
@@ -738,8 +832,40 @@ def close_screening(screening_id: str) -> Operation[ClosedScreening]:
     return Operation("closeScreening", _CLOSE, variables, _read_closed)
 
 
+_CERTIFY = """
+mutation Certify($input: CertifyInput!) {
+  certify(input: $input) {
+    ... on Certification { certifyIndex proof }
+    ... on Problem { code message }
+    ... on RetriableProblem { retryAfterSeconds }
+  }
+}
+"""
+
+
+def certify(screening_id: str, certificate: bytes) -> Operation[Certification]:
+    """Has a certificate logged; the same again gets the same answer."""
+    fields = {"screeningId": screening_id, "certificate": encode_base64(certificate)}
+    return Operation(
+        "certify",
+        _CERTIFY,
+        {"input": fields},
+        lambda answer: Certification(answer.number("certifyIndex"), answer.text("proof")),
+    )
+
+
+def _read_logged(answer: Answer) -> LoggedScreening:
+    return LoggedScreening(
+        session_index=answer.number("sessionIndex"),
+        close_index=answer.number("closeIndex"),
+        results_root=answer.octets("resultsRoot"),
+        proof=answer.text("proof"),
+    )
+
+
 def _read_closed(answer: Answer) -> ClosedScreening:
     verdicts = answer.inner("verdicts")
+    logged = answer.optional_inner("logged")
     return ClosedScreening(
         id=answer.text("id"),
         complete=answer.flag("complete"),
@@ -754,4 +880,5 @@ def _read_closed(answer: Answer) -> ClosedScreening:
         ),
         least_log_size=answer.number("leastLogSize"),
         greatest_log_size=answer.number("greatestLogSize"),
+        logged=None if logged is None else _read_logged(logged),
     )

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Final, Self
@@ -101,6 +102,19 @@ def screen(
             "organisation's budget. Needs sscd-1.",
         ),
     ] = False,
+    certify: Annotated[
+        bool,
+        typer.Option(
+            "--certify",
+            help="Commit to the data set before it is screened, and get a certificate that every "
+            "kept picture was cleared: certificate.json, shipped.manifest, evidence. Needs "
+            "--signing-key and at least 1,000 different pictures.",
+        ),
+    ] = False,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(help="File with the key that signs certificates; made if missing (0600)."),
+    ] = None,
     fail_on_match: Annotated[
         bool, typer.Option("--fail-on-match", help="End with 3 where anything is excluded.")
     ] = False,
@@ -149,6 +163,10 @@ def screen(
             "--faces and --lawful-basis go together: looking for people is biometric processing, "
             "and only you can know whether you may"
         )
+    if certify != (signing_key is not None):
+        usage("--certify and --signing-key go together")
+    if certify and (faces or keep_unknown):
+        usage("--certify goes with neither --faces nor --keep-unknown: it is about works checked")
     order = Order(
         dataset=dataset,
         use=_use(use),
@@ -166,6 +184,14 @@ def screen(
     address = common.address()
     from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
 
+    screened = screen_source
+    if signing_key is not None:
+        from consent_client.screening.certified import (  # noqa: PLC0415 (needs extras)
+            builder_key,
+            certify_source,
+        )
+
+        screened = partial(certify_source, key=builder_key(signing_key))
     _check_out(source, out)
     opened = open_source(source, reading)
     with (
@@ -179,7 +205,7 @@ def screen(
         _Shown(common) as shown,
     ):
         try:
-            summary = screen_source(
+            summary = screened(
                 builder,
                 opened,
                 order,
@@ -193,7 +219,7 @@ def screen(
                 common.note("What was answered is kept: run the same command again to go on.")
                 fail(common, error, EXIT_INCOMPLETE)
             raise
-    _report(common, summary, out, images=opened.has_images)
+    _report(common, summary, out, images=opened.has_images, certified=certify)
     if fail_on_match and summary.excluded:
         raise typer.Exit(EXIT_MATCHES)
 
@@ -235,7 +261,7 @@ def _check_out(source: str, out: Path) -> None:
         raise OutputError(f"{out} lies inside the data set; name a folder outside of it")
 
 
-def _report(common: Common, summary: Summary, out: Path, *, images: bool) -> None:
+def _report(common: Common, summary: Summary, out: Path, *, images: bool, certified: bool) -> None:
     if common.as_json:
         print_json(
             {
@@ -263,6 +289,11 @@ def _report(common: Common, summary: Summary, out: Path, *, images: bool) -> Non
             )
         if summary.left_out_files:
             common.say(f"{summary.left_out_files} files that belong to no picture were left out.")
+    if certified:
+        common.note(
+            f"The certificate is in {out / 'certificate.json'}, with shipped.manifest and evidence "
+            "beside it: see consent certificate show."
+        )
     if images and "sscd-1" not in summary.spaces:
         common.note(WITHOUT_SSCD)
 

@@ -138,6 +138,20 @@ def write_results(
         SourceError: the data set can not be read again. OutputError: no room, no permission.
     """
     outcome = outcome_of(plan, journal)
+    return write_outcome(source, plan, journal, outcome, out, work, keep_unknown=keep_unknown)
+
+
+def write_outcome(
+    source: Source,
+    plan: Plan,
+    journal: Journal,
+    outcome: Outcome,
+    out: Path,
+    work: Path,
+    *,
+    keep_unknown: bool,
+) -> Summary:
+    """As `write_results`, of an outcome that is known."""
     keep = (outcome.verdicts == Verdict.CLEAR) | (outcome.verdicts == Verdict.PERMIT)
     if keep_unknown:
         keep |= outcome.verdicts == Verdict.UNKNOWN

@@ -72,7 +72,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Fingerprinted:
     """A row and its fingerprints."""
 
     row: Row
@@ -113,9 +113,9 @@ def screen_source(
     """
     arrow()
     info = builder.registry()
-    plan = _plan(source, order, info)
-    with _work_folder(out, restart=restart) as work:
-        _settle_plan(work, plan)
+    plan = make_plan(source, order, info)
+    with work_folder(out, restart=restart) as work:
+        settle_plan(work, plan)
         done = read_summary(out)
         if done is not None and done.unknown_kept == order.keep_unknown:
             return done
@@ -130,7 +130,8 @@ def screen_source(
             return write_results(source, plan, journal, out, work, keep_unknown=order.keep_unknown)
 
 
-def _plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
+def make_plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
+    """What will be asked of this registry about this data set."""
     computable = available_spaces() if source.has_images else ()
     if _SSCD in order.model_files and source.has_images:
         computable = tuple(sorted({*computable, _SSCD}))
@@ -162,7 +163,7 @@ def _block_rows(spaces: Sequence[str], limits: Limits) -> int:
 
 
 @contextmanager
-def _work_folder(out: Path, *, restart: bool) -> Iterator[Path]:
+def work_folder(out: Path, *, restart: bool) -> Iterator[Path]:
     """The folder for what is not finished, locked against another run."""
     work = out / WORK_NAME
     try:
@@ -191,7 +192,12 @@ def _forget(out: Path, work: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _settle_plan(work: Path, plan: Plan) -> None:
+def settle_plan(work: Path, plan: Plan) -> None:
+    """Writes the plan down, or looks whether it is the one that is there.
+
+    Raises:
+        SourceChanged, OutputError: it is not, or can not be read or written.
+    """
     path = work / PLAN_NAME
     try:
         if path.exists():
@@ -269,7 +275,7 @@ class _Run:
         done = self._journal.rows_answered()
         self._on_progress(Progress(done, self._plan.candidates, self._excluded))
 
-    def _ask_block(self, block: int, candidates: list[_Candidate]) -> None:
+    def _ask_block(self, block: int, candidates: list[Fingerprinted]) -> None:
         if len(candidates) != self._plan.rows_in(block):
             raise SourceChanged("the data set changed while it was screened")
         columns = columns_of([each.fingerprints for each in candidates], self._plan.spaces)
@@ -308,29 +314,35 @@ class _Run:
         )
         self._journal.opened(opened.id)
 
-    def _fingerprinted(self, rows: Iterator[Row]) -> Iterator[_Candidate]:
-        spaces = [name for name in self._plan.spaces if name != _URL]
-        if not spaces:
-            for row in rows:
-                yield _Candidate(row, self._of_url(row))
-            return
-        models = load_models(spaces, self._order.model_files)
-        sources = (
-            (replace(row, image=None), b"" if row.image is None else row.image) for row in rows
-        )
-        for row, found in fingerprint_many(sources, spaces, self._order.workers, models=models):
-            trouble = row.trouble or (found if isinstance(found, ImageError) else None)
-            if trouble is not None:
-                self._on_trouble(trouble)
-            if trouble is not None or isinstance(found, ImageError):
-                yield _Candidate(row, self._of_url(row))
-            else:
-                yield _Candidate(row, {**found.fingerprints, **self._of_url(row)})
+    def _fingerprinted(self, rows: Iterator[Row]) -> Iterator[Fingerprinted]:
+        return fingerprinted(rows, self._plan, self._order, self._on_trouble)
 
-    def _of_url(self, row: Row) -> dict[str, tuple[bytes, ...]]:
-        if row.url is None or _URL not in self._plan.spaces:
-            return {}
-        try:
-            return {_URL: (url_fingerprint(row.url),)}
-        except BadUrl:
-            return {}
+
+def fingerprinted(
+    rows: Iterator[Row], plan: Plan, order: Order, on_trouble: Callable[[ImageError], None]
+) -> Iterator[Fingerprinted]:
+    """Rows with their fingerprints in the plan's spaces; without any where they can not be read."""
+    spaces = [name for name in plan.spaces if name != _URL]
+    if not spaces:
+        for row in rows:
+            yield Fingerprinted(row, _of_url(row, plan))
+        return
+    models = load_models(spaces, order.model_files)
+    sources = ((replace(row, image=None), b"" if row.image is None else row.image) for row in rows)
+    for row, found in fingerprint_many(sources, spaces, order.workers, models=models):
+        trouble = row.trouble or (found if isinstance(found, ImageError) else None)
+        if trouble is not None:
+            on_trouble(trouble)
+        if trouble is not None or isinstance(found, ImageError):
+            yield Fingerprinted(row, _of_url(row, plan))
+        else:
+            yield Fingerprinted(row, {**found.fingerprints, **_of_url(row, plan)})
+
+
+def _of_url(row: Row, plan: Plan) -> dict[str, tuple[bytes, ...]]:
+    if row.url is None or _URL not in plan.spaces:
+        return {}
+    try:
+        return {_URL: (url_fingerprint(row.url),)}
+    except BadUrl:
+        return {}
