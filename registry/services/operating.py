@@ -15,7 +15,7 @@ from registry.services.erasure import erase
 from registry.services.founding import check_key_store, found, note_signer
 from registry.services.publishing import open_publisher
 from registry.services.recovering import Restored, recover
-from registry.services.rotation import GONE_AFTER_SECONDS, Progress, Rotation, rotate
+from registry.services.rotation import Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
 from registry.settings import Settings
 from registry.store import budgets, builders, log_state
@@ -156,7 +156,7 @@ async def restore(
             FolderStorage(settings.log_dir),
             settings.origin,
             path,
-            clock.now() - GONE_AFTER_SECONDS,
+            clock.now(),
             log_lost=log_lost,
         )
         await _publish_and_shred(settings, store)

@@ -30,6 +30,7 @@ from registry.settings import Settings
 from registry.store import entries
 from registry.store.engine import Store
 from registry.tlog.edge import Edge
+from registry.tlog.reading import read_file
 from registry.tlog.storage import FolderStorage, LogStorage
 
 log = structlog.get_logger(__name__)
@@ -335,7 +336,7 @@ class Publisher:
         return tile
 
     def _read(self, path: str) -> bytes:
-        data = self._storage.read(path)
+        data = read_file(self._storage, path)
         if data is None:
             message = f"The published log lacks {path}."
             raise CorruptRegistry(message)

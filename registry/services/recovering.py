@@ -21,11 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.errors import ProtocolError
 from consent_client.protocol.log import (
+    Certify,
+    Close,
     Day,
     Entry,
     Erase,
     EraseReason,
     Register,
+    Session,
+    Snapshot,
     Withdraw,
     check_withdrawal,
     decode_entry,
@@ -33,7 +37,17 @@ from consent_client.protocol.log import (
 from registry.errors import ConfigurationError, Conflict, CorruptRegistry
 from registry.services.following import PORTION, open_record
 from registry.services.founding import note_signer_of
-from registry.store import companion, entries, epochs, log_state, processes, records
+from registry.services.rotation import GONE_AFTER_SECONDS
+from registry.store import (
+    committed,
+    companion,
+    entries,
+    epochs,
+    log_state,
+    processes,
+    records,
+    screenings,
+)
 from registry.store.engine import Store
 from registry.store.tables import RecordStatus
 from registry.tlog.reading import LogReader
@@ -86,7 +100,7 @@ async def recover(
     storage: LogStorage,
     origin: str,
     file: Path | None,
-    alive_since: float,
+    now: float,
     *,
     log_lost: bool = False,
 ) -> Restored:
@@ -100,7 +114,7 @@ async def recover(
         storage: the published log.
         origin: the registry's name.
         file: the newest companion, or None where there is none.
-        alive_since: a process heard of since then, in Unix seconds, counts as serving.
+        now: Unix seconds; by it a process counts as serving, or as gone.
         log_lost: whether to go on where no log is published.
 
     Raises:
@@ -113,7 +127,7 @@ async def recover(
         In all cases nothing was changed.
     """
     async with _companion(file) as source, store.write() as into:
-        if await processes.live(into, alive_since):
+        if await processes.live(into, now - GONE_AFTER_SECONDS):
             raise Conflict(_SERVING)
         brought = companion.Brought(0, 0)
         if source is not None:
@@ -124,7 +138,7 @@ async def recover(
         note = await asyncio.to_thread(storage.checkpoint)
         if note is not None:
             reader = LogReader(storage, note, signer.verifier)
-            ended += await _Recovery(into, reader, origin, keks).run()
+            ended += await _Recovery(into, reader, origin, keks, now).run()
         elif not log_lost:
             raise ConfigurationError(_NO_LOG)
         size = await entries.log_size(into)
@@ -159,12 +173,18 @@ class _Recovery:
     """Reads a published log once: compares what the database has, and takes the rest."""
 
     def __init__(
-        self, into: AsyncConnection, reader: LogReader, origin: str, keks: Mapping[int, Kek]
+        self,
+        into: AsyncConnection,
+        reader: LogReader,
+        origin: str,
+        keks: Mapping[int, Kek],
+        now: float,
     ) -> None:
         self._into = into
         self._reader = reader
         self._origin = origin
         self._keks = keks
+        self._now = now
         self._valid_until: dict[int, list[int]] | None = None
         self._ended = 0
 
@@ -216,8 +236,22 @@ class _Recovery:
             case Day(day=day):
                 for register_index in await self._expired(day):
                     await self._end(register_index, index, RecordStatus.EXPIRED)
-            case _:
-                pass  # a registration whose record is lost, or about a screening
+            case Close() | Certify():
+                await self._apply_to_screening(index, entry)
+            case Register() | Session() | Snapshot():
+                pass  # what they are about was in no backup
+
+    async def _apply_to_screening(self, index: int, entry: Close | Certify) -> None:
+        known = await committed.logged_at(self._into, entry.session_index)
+        if known is None:
+            return
+        row = known.screening_id
+        if isinstance(entry, Certify):
+            await committed.certify(self._into, row, index, entry.digest)
+        else:
+            # Or it would be closed a second time, whatever of its blocks is left.
+            await screenings.close(self._into, row, int(self._now))
+            await committed.close(self._into, row, index, entry.results_root)
 
     async def _registered(self, index: int, register_index: int) -> Register:
         rows = await entries.read(self._into, register_index, 1)

@@ -56,6 +56,15 @@ async def session(connection: AsyncConnection, screening_id: bytes) -> Committed
     return None if row is None else CommittedRow(**row._mapping)  # noqa: SLF001 (its public name)
 
 
+async def logged_at(connection: AsyncConnection, session_index: int) -> CommittedRow | None:
+    """The committed screening of this SESSION entry."""
+    rows = await connection.execute(
+        select(COMMITTED_SESSION).where(COMMITTED_SESSION.c.session_index == session_index)
+    )
+    row = rows.one_or_none()
+    return None if row is None else CommittedRow(**row._mapping)  # noqa: SLF001 (its public name)
+
+
 async def close(
     connection: AsyncConnection, screening_id: bytes, close_index: int, results_root: bytes
 ) -> None:

@@ -2,11 +2,35 @@
 
 from consent_client.errors import ProtocolError
 from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint
-from consent_client.protocol.merkle import Frontier, leaf_hash
+from consent_client.protocol.log import decode_bundle, encode_bundle
+from consent_client.protocol.merkle import HASH_BYTES, Frontier, leaf_hash
 from consent_client.protocol.notes import NoteVerifier
 from consent_client.protocol.tiles import TILE_WIDTH, bundle_path, read_bundle
 from registry.errors import ConfigurationError, CorruptRegistry
 from registry.tlog.storage import LogStorage
+
+_BUNDLES = "tile/entries/"
+
+
+def read_file(storage: LogStorage, path: str) -> bytes | None:
+    """A published file; a partial tile or bundle also from the full one that took its place.
+
+    A copy that was made while the log grew has that instead of what its checkpoint is about.
+
+    Raises:
+        Malformed: the full one is no bundle.
+        StoreError: it can not be read.
+    """
+    data = storage.read(path)
+    full_path, partial, width = path.rpartition(".p/")
+    if data is not None or not partial:
+        return data
+    full = storage.read(full_path)
+    if full is None:
+        return None
+    if full_path.startswith(_BUNDLES):
+        return encode_bundle(decode_bundle(full)[: int(width)])
+    return full[: int(width) * HASH_BYTES]
 
 
 class LogReader:
@@ -49,11 +73,11 @@ class LogReader:
         if not width:
             return ()
         path = bundle_path(self.position // TILE_WIDTH, width)
-        data = self._storage.read(path)
-        if data is None:
-            message = f"The published log lacks {path}."
-            raise CorruptRegistry(message)
         try:
+            data = read_file(self._storage, path)
+            if data is None:
+                message = f"The published log lacks {path}."
+                raise CorruptRegistry(message)
             bundle = read_bundle(data, width)
         except ProtocolError as error:
             message = f"The published {path} is damaged: {error}."

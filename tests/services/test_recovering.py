@@ -1,6 +1,7 @@
 """The database is lost and an older backup restored: everything that was published still holds."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -14,17 +15,23 @@ from consent_client.protocol.log import (
     encode_bundle,
 )
 from consent_client.protocol.merkle import verify_consistency
+from consent_client.protocol.notes import NoteSigner
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import ConfigurationError, Conflict, CorruptRegistry, StoreError
 from registry.services import operating, recovering, shredding
+from registry.services.certification import certify
 from registry.services.days import sequence_day
+from registry.services.publishing import Publisher
 from registry.services.rotation import GONE_AFTER_SECONDS
 from registry.services.running import running
-from registry.store import records
+from registry.services.sessions import close_screening
+from registry.store import entries, records
 from registry.store.engine import open_store
 from registry.store.tables import METADATA
+from registry.tlog.reading import LogReader
 from registry.tlog.storage import FolderStorage
 from tests.support.backing_up import Backups
+from tests.support.committing import Committed
 from tests.support.people import Picture, until
 from tests.support.registering import Harness
 
@@ -295,3 +302,54 @@ async def test_a_key_that_was_shredded_does_not_come_back_with_the_companion(
         async with store.read() as connection:
             assert await records.count_keys(connection) == 0
         await store.dispose()
+
+
+async def test_what_became_of_a_committed_screening_is_known_again(
+    settings, clock, tmp_path, server_of
+):
+    """A session in the backup was closed and certified since: it is not a second time."""
+    async with running(settings, clock) as registry:
+        harness = Harness(registry, clock)
+        await harness.protect(CAT)
+        screened = Committed(harness, [{"sha256": number.to_bytes(32)} for number in range(1_000)])
+        await screened.open()
+        await screened.ask_all()
+        backups = Backups(settings, registry.store, tmp_path, server_of)
+        await backups.make()
+        closing = await screened.close()
+        certificate = screened.certificate(closing)
+        index = await certify(registry, screened.builder, screened.screening.id, certificate)
+        size = await registry.publisher.publish()
+    backups.restore(clock)
+    await operating.restore(settings, clock, None)
+    async with running(settings, clock) as registry:
+        again = await close_screening(registry, screened.builder, screened.screening.id)
+        assert again == replace(closing, logged=again.logged)
+        assert again.logged.close_index == closing.logged.close_index
+        assert again.logged.results_root == closing.logged.results_root
+        certified = await certify(registry, screened.builder, screened.screening.id, certificate)
+        assert certified == index
+        assert await registry.publisher.publish() == size
+
+
+async def test_a_copy_that_was_made_while_the_log_grew_will_do(store, tmp_path):
+    """Its checkpoint is of before, and what it is about is in full tiles by now."""
+    signer = NoteSigner("registry.example/test", bytes(32))
+    publisher = Publisher(store, FolderStorage(tmp_path / "log"), signer)
+    async with store.write() as connection:
+        await entries.append(connection, [Day(day).encode() for day in range(700)])
+    await publisher.publish()
+    note = publisher.published.note
+    async with store.write() as connection:
+        await entries.append(connection, [Day(day).encode() for day in range(700, 800)])
+    await publisher.publish()
+    assert not (tmp_path / "log" / "tile" / "entries" / "002.p").exists()
+    (tmp_path / "log" / "checkpoint").write_text(note)
+    storage = FolderStorage(tmp_path / "log")
+    reader = LogReader(storage, note, signer.verifier)
+    read = []
+    while bundle := reader.read():
+        read += bundle
+    reader.check()
+    assert read == [Day(day).encode() for day in range(700)]
+    assert await Publisher(store, storage, signer).publish() == 800
