@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from hashlib import sha256
 
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -15,13 +16,19 @@ from consent_client.protocol.certificates import (
     sign_certificate,
     verify_certificate,
 )
+from consent_client.protocol.contests import Contest, CropColumn
+from consent_client.protocol.encoding import pack_bitmap
 from consent_client.protocol.log import Certify, Close, Session, decode_entry
 from consent_client.protocol.manifests import BLOCK_ROWS, commitment
-from consent_client.protocol.results import verify_evidence
+from consent_client.protocol.merkle import root_of
+from consent_client.protocol.results import Answered, results_block_root, verify_evidence
+from consent_client.protocol.screening import Column
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, InvalidInput
 from registry.services.certification import certify
+from registry.services.contest import contest
 from registry.store import entries
+from tests.services.test_contest import Alike, crops_of
 from tests.support.committing import PUBLIC, Committed
 from tests.support.people import Picture
 
@@ -198,3 +205,49 @@ async def test_a_second_certificate_says_that_it_takes_the_place_of_the_first(re
     index = await certify(harness.registry, ready.builder, ready.screening.id, later)
     assert (await ready.logged()).certify_digest == certify_digest(later)
     assert (await entry(harness, index)).digest == certify_digest(later)
+
+
+async def test_a_contest_changes_the_results_that_are_logged(harness):
+    await harness.protect(CAT)
+    chance = Alike(11, CAT, 0.52)
+    pictures = [
+        *images(1_000)[:-1],
+        {name: chance.one(name) for name in ("sha256", "sscd-1")},
+    ]
+    made = Committed(harness, pictures)
+    await made.open()
+    await made.ask(made.block(0))
+    excluded = made.answers[0].verdicts.index(Verdict.EXCLUDE)
+    assert made.images[excluded]["sscd-1"] == chance.sscd
+    which = np.zeros(len(pictures), np.bool_)
+    which[excluded] = True
+    columns = tuple(
+        Column(name, np.ones(1, np.bool_), chance.one(name)) for name in ("sha256", "sscd-1")
+    )
+    crops = CropColumn("sscd-1", b"".join(crops_of(CAT, 0.2)))
+    contested = Contest(0, pack_bitmap(which), columns, (crops,))
+    asked = (harness.registry, made.builder, made.screening.id, contested)
+    for manifest, path in ((b"", ()), (made.blocks[0][:-64], made.paths.path(0))):
+        with pytest.raises((InvalidInput, ProtocolError)):
+            await contest(*asked, manifest, path)
+    answer = await contest(*asked, made.blocks[0], made.paths.path(0))
+    assert answer.verdicts == bytes([Verdict.CLEAR])
+    assert await contest(*asked, made.blocks[0], made.paths.path(0)) == answer
+
+    verdicts = bytearray(made.answers[0].verdicts)
+    before = made.answers[0]
+    verdicts[excluded] = Verdict.CLEAR
+    made.answers[0] = Answered(before.log_size, bytes(verdicts))
+    closing = await made.close()
+    assert closing.verdicts[Verdict.CLEAR] == len(pictures)
+    expected = results_block_root(made.secret, 0, made.blocks[0], made.answers[0])
+    assert closing.logged.results_root == root_of([expected])
+    assert len(made.shipped) == len(pictures)
+    close = await entry(harness, closing.logged.close_index)
+    verify_evidence(
+        io.BytesIO(made.evidence()),
+        made.shipped,
+        len(pictures),
+        close,
+        closing.logged.close_index,
+    )
