@@ -6,5 +6,6 @@ export default defineConfig({
     environment: "node",
     // Two cores are shared with other work on this machine.
     maxWorkers: 2,
+    hookTimeout: 60_000, // a registry is started and stopped
   },
 });

@@ -8,7 +8,7 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   /** `count` rows from `top` on: `count * width * 4` bytes. */
-  rows(top: number, count: number): Uint8Array | Uint8ClampedArray;
+  readonly rows: (top: number, count: number) => Uint8Array | Uint8ClampedArray;
 }
 
 /** A picture that is in memory, for example an `ImageData`. */

@@ -25,9 +25,7 @@ const DEFAULT_PORTS: ReadonlyMap<string, string> = new Map([
 const MAX_PORT = 65_535;
 const MAX_HOST = 253; // RFC 1035 §2.3.4, without the last dot
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is dropped
 const ENDS = /^[\u0000-\u0020]+|[\u0000-\u0020]+$/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/;
 // RFC 3986, appendix B, for what has an authority.
 const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?$/s;
@@ -50,7 +48,7 @@ const UNRESERVED = /[A-Za-z0-9._~-]/;
  * Throws `BadUrl`: not an http or https address, or one that has no canonical form.
  */
 export function canonicalUrl(url: string): string {
-  if ([...url].length > MAX_URL) throw tooLong();
+  if (Array.from(url).length > MAX_URL) throw tooLong();
   const trimmed = url.replaceAll(ENDS, "");
   if (CONTROL.test(trimmed)) throw new BadUrl("an address holds no control characters");
   const [, givenScheme = "", authority = "", path = "", query = ""] = PARTS.exec(trimmed) ?? [];

@@ -138,8 +138,8 @@ function parametersOf(given: Record<string, unknown>): Parameters | null {
   return {
     algorithm,
     cost,
-    nonce: hexToBytes(nonce) as Bytes,
-    salt: hexToBytes(salt) as Bytes,
+    nonce: hexToBytes(nonce),
+    salt: hexToBytes(salt),
     keyLength,
     keyPrefix: keyPrefix.toLowerCase(),
     expiresAt: isWhole(expiresAt) ? expiresAt : null,

@@ -13,7 +13,6 @@ import { type NoteSigner, type NoteVerifier, verifyNote } from "./notes";
 import { checkOrigin } from "./origins";
 
 const DECIMAL = /^(?:0|[1-9][0-9]{0,18})$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what finds them
 const CONTROL = /[\u0000-\u001f]/;
 
 /** The number that ASCII digits without leading zeros write; `Malformed` beyond `MAX_SIZE`. */

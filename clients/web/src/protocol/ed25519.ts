@@ -27,12 +27,12 @@ const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
 
 /** The public key of a private one, 32 bytes. */
 export function publicKeyOf(privateKey: Bytes): Bytes {
-  return ed25519.getPublicKey(privateKey) as Bytes;
+  return ed25519.getPublicKey(privateKey);
 }
 
 /** Ed25519 signature, 64 bytes. */
 export function sign(privateKey: Bytes, message: Bytes): Bytes {
-  return ed25519.sign(message, privateKey) as Bytes;
+  return ed25519.sign(message, privateKey);
 }
 
 /** Refuse a public key that proves nothing: `WeakKey`. */

@@ -50,7 +50,7 @@ export function seedOf(phrase: string): Bytes {
     throw new BadPhrase(`word ${unknown + 1} of the recovery phrase is not in the word list`);
   }
   try {
-    return mnemonicToEntropy(words.join(" "), wordlist) as Bytes;
+    return mnemonicToEntropy(words.join(" "), wordlist);
   } catch {
     throw new BadPhrase("the words do not belong together: one is wrong, or the order is");
   }

@@ -30,7 +30,6 @@ const ED25519 = 1; // signed-note's identifier of the algorithm
 const HASH_BYTES = 4;
 const NAME = /^[^\s+]+$/;
 const SIGNATURE_LINE = /^— (\S+) (\S+)$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what finds them
 const CONTROL = /[\u0000-\u001f]/;
 
 /** Four bytes that tell keys of one name apart (signed-note's key ID). */

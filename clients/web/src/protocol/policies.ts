@@ -19,7 +19,6 @@ import { NoteVerifier, splitNote } from "./notes";
 export const MAX_POLICY_BYTES = 65_536;
 export const NO_QUORUM = "none";
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what finds them
 const FORBIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f]/;
 const THRESHOLD = /^[1-9][0-9]{0,4}$/;
 

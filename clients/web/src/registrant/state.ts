@@ -180,14 +180,14 @@ const recordKey = (origin: string, index: number): string =>
 
 function readRegistry(text: string): PinnedRegistry {
   try {
-    const value = JSON.parse(text);
-    if (value.kind === REGISTRY_KIND && [value.nextIndex, value.seen].every(isCount)) {
+    const { kind, origin, verifierKey, addresses, nextIndex, seen } = JSON.parse(text) as Json;
+    if (kind === REGISTRY_KIND && Array.isArray(addresses) && isCount(nextIndex) && isCount(seen)) {
       return {
-        origin: checkOrigin(String(value.origin)),
-        verifierKey: NoteVerifier.parse(String(value.verifierKey)).vkey,
-        addresses: value.addresses.map(String),
-        nextIndex: value.nextIndex,
-        seen: value.seen,
+        origin: checkOrigin(String(origin)),
+        verifierKey: NoteVerifier.parse(String(verifierKey)).vkey,
+        addresses: addresses.map(String),
+        nextIndex,
+        seen,
       };
     }
   } catch (error) {
@@ -198,4 +198,7 @@ function readRegistry(text: string): PinnedRegistry {
   throw new StateError("what is kept of a registry is damaged; it is left as it is");
 }
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+type Json = Readonly<Record<string, unknown>>;
+
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

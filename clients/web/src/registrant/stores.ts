@@ -77,7 +77,7 @@ export class BrowserStore implements Store {
   }
 
   exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
-    return navigator.locks.request(`${this.#database.name} registrant`, work) as Promise<Result>;
+    return navigator.locks.request(`${this.#database.name} registrant`, work);
   }
 
   #table(mode: IDBTransactionMode): IDBObjectStore {

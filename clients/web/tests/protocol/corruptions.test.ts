@@ -16,7 +16,6 @@ function verifySignature(value: Record<"public" | "signature" | "message", strin
   protocol.verify(hex(value.public), hex(value.signature), hex(value.message));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: shapes are told in tests/vectors/README.md
 const PARSERS: Record<string, (value: any) => unknown> = {
   "fingerprint-list": (value) => protocol.checkFingerprints(protocol.decodeList(hex(value))),
   statement: (value) => protocol.Statement.decode(hex(value)),

@@ -62,7 +62,7 @@ describe("bytes", () => {
 });
 
 describe("texts", () => {
-  const { note, verifier_key, keys: _ } = read("sealing.json").note;
+  const { note, verifier_key } = read("sealing.json").note;
   const verifier = protocol.NoteVerifier.parse(verifier_key);
   const logVerifier = protocol.NoteVerifier.parse(checkpoints.log);
   const receipts = read("receipts.json");

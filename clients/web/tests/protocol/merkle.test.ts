@@ -23,7 +23,6 @@ const SHARED = `${PROJECT}../shared/data/vectors/merkle/`;
 // Its roots have 12 bytes, and yet it is said to be right.
 const DUMMY_ROOTS = "sizes-are-equal-one-and-proof-is-empty.json";
 
-// biome-ignore lint/suspicious/noExplicitAny: told in the set's own README
 function cases(kind: string): [string, any][] {
   if (!existsSync(SHARED + kind)) return [];
   return readdirSync(SHARED + kind, { recursive: true, encoding: "utf-8" })

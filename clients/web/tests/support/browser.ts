@@ -33,11 +33,13 @@ export async function toldBy(page: string, served: Served): Promise<unknown> {
       {
         name: "served",
         configureServer: ({ middlewares }) => {
-          middlewares.use(async (request: IncomingMessage, response: ServerResponse, next) => {
+          middlewares.use((request: IncomingMessage, response: ServerResponse, next) => {
             const path = request.url ?? "";
             if (path === "/told") {
-              tell(JSON.parse(await text(request)));
-              response.end();
+              void text(request).then((body) => {
+                response.end();
+                tell(JSON.parse(body));
+              });
               return;
             }
             const found = Object.entries(served).find(([at]) =>

@@ -39,7 +39,7 @@ class ExpandedXWing extends XWing {
       x25519.getPublicKey(classical),
       XWING_LABEL,
     ];
-    return sha3_256(concat(...shared)).buffer as ArrayBuffer;
+    return sha3_256(concat(...shared)).buffer;
   }
 }
 

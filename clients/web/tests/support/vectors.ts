@@ -8,17 +8,15 @@ import type { Bytes } from "../../src/protocol";
 export const PROJECT = fileURLToPath(new URL("../../../../", import.meta.url));
 export const VECTORS = `${PROJECT}tests/vectors/`;
 
-// biome-ignore lint/suspicious/noExplicitAny: their shapes are told in tests/vectors/README.md
 export function read(name: string): any {
   return JSON.parse(readFileSync(VECTORS + name, "utf-8"));
 }
 
-export const hex = (text: string): Bytes => hexToBytes(text) as Bytes;
+export const hex = (text: string): Bytes => hexToBytes(text);
 
 export interface Corruption {
   readonly format: string;
   readonly description: string;
-  // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly input: any;
   readonly error: string;
 }
