@@ -37,12 +37,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand pictures through the model would take a minute, and show nothing more."""
-    monkeypatch.setattr(run, "available_spaces", lambda: ("sha256", "pdq-1"))
-
-
 def entry(server: Server, index: int) -> object:
     with Connection(server.url) as connection:
         (data,) = decode_bundle(connection.run(entries(index, 1)).data)
@@ -52,7 +46,8 @@ def entry(server: Server, index: int) -> object:
 def screen(consent: Consent, pictures: Path, out: Path, *more: str | Path) -> dict[str, object]:
     done = consent(
         *("screen", pictures, "--dataset", "d", "--use", "ai_training", "--out", out, "--json"),
-        *("--require", "sha256", "--certify", "--signing-key", out.parent / "key", *more),
+        *("--spaces", "sha256,pdq-1", "--require", "sha256"),
+        *("--certify", "--signing-key", out.parent / "key", *more),
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -156,7 +151,8 @@ def test_a_registry_that_logs_other_results_than_it_gave_is_found_out(
     monkeypatch.setattr(certified, "results_block_root", lambda *_: bytes(32))
     done = consent(
         *("screen", pictures, "--dataset", "d", "--use", "ai_training", "--json"),
-        *("--out", tmp_path / "out", "--certify", "--signing-key", tmp_path / "key"),
+        *("--spaces", "sha256", "--out", tmp_path / "out"),
+        *("--certify", "--signing-key", tmp_path / "key"),
     )
     assert done.returncode == 1
     assert json.loads(done.stdout)["error"]["code"] == WrongAnswer.code

@@ -509,3 +509,17 @@ def test_a_million_rows_take_little_memory(tmp_path: Path) -> None:
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown * (1 if sys.platform == "darwin" else 1_024) < 300 * 2**20
     assert time.monotonic() - began < 120
+
+
+def test_only_the_spaces_asked_for_are_computed(
+    consent: Consent, registered: Path, dataset: Path, tmp_path: Path
+) -> None:
+    assert registered
+    words = ["screen", dataset, "--dataset", "d", "--use", "ai_training", "--json"]
+    done = consent(*words, "--out", tmp_path / "out", "--spaces", "sha256")
+    summary = json.loads(done.stdout)
+    assert summary["spaces"] == ["sha256"]
+    assert summary["verdicts"]["exclude"] == 1  # the very file, and no edited copy
+    for wrong in ("nothing-1", ",", "url-1"):
+        done = consent(*words, "--out", tmp_path / "other", "--spaces", wrong)
+        assert done.returncode in {1, 2}

@@ -74,6 +74,14 @@ def screen(
             "UNKNOWN. Default: what can be computed here, but pdq-1 not beside sscd-1.",
         ),
     ] = None,
+    spaces: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACES",
+            help="Comma list: compute fingerprints of pictures in these spaces only, which is "
+            "faster and finds less. Default: all that can be computed here.",
+        ),
+    ] = None,
     faces: Annotated[
         bool,
         typer.Option(
@@ -170,7 +178,8 @@ def screen(
     order = Order(
         dataset=dataset,
         use=_use(use),
-        required_spaces=_spaces(require),
+        required_spaces=_spaces("--require", require),
+        spaces=_spaces("--spaces", spaces),
         keep_unknown=keep_unknown,
         contest=contest,
         opt_in_spaces=(FACE_SPACE,) if faces else (),
@@ -231,12 +240,12 @@ def _use(name: str) -> Use:
         usage(f"--use is one of {USES}")
 
 
-def _spaces(text: str | None) -> tuple[str, ...] | None:
+def _spaces(option: str, text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
-        usage("--require names at least one space")
+        usage(f"{option} names at least one space")
     return names
 
 

@@ -29,6 +29,8 @@ class Order:
         use: what the data set is for.
         required_spaces: an image not checked in one of them is UNKNOWN; None: see
             `default_required`.
+        spaces: of works; fingerprints of pictures are computed in these only. None: in all that can
+            be computed here.
         keep_unknown: keep what could not be checked.
         contest: contest exclusions that rest on resemblance alone, with crops of the pictures.
         opt_in_spaces: spaces of people (`face-1`) to look in too.
@@ -41,6 +43,7 @@ class Order:
     dataset: str
     use: Use
     required_spaces: tuple[str, ...] | None = None
+    spaces: tuple[str, ...] | None = None
     keep_unknown: bool = False
     contest: bool = False
     opt_in_spaces: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from consent_client.errors import (
     OutputError,
     RegistryProblem,
     SourceChanged,
+    UnknownSpace,
     WrongAnswer,
 )
 from consent_client.fingerprints.batches import fingerprint_many
@@ -135,6 +136,8 @@ def make_plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
     computable = available_spaces() if source.has_images else ()
     if _SSCD in order.model_files and source.has_images:
         computable = tuple(sorted({*computable, _SSCD}))
+    if order.spaces is not None:
+        computable = _chosen(computable, order.spaces)
     spaces, required = choose_spaces(
         source, computable, info.spaces, order.required_spaces, order.opt_in_spaces
     )
@@ -154,6 +157,13 @@ def make_plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
         block_rows=_block_rows(spaces, info.limits),
         contest=order.contest,
     )
+
+
+def _chosen(computable: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    for name in wanted:
+        if name not in computable:
+            raise UnknownSpace(f"{name} can not be computed of this data set here")
+    return tuple(sorted(set(wanted)))
 
 
 def _block_rows(spaces: Sequence[str], limits: Limits) -> int:
