@@ -75,3 +75,11 @@ async def read_data(connection: AsyncConnection, start: int, count: int) -> list
         .order_by(ENTRY.c.index)
     )
     return list(rows)
+
+
+async def newest_of_type(connection: AsyncConnection, kind: int) -> bytes | None:
+    """The newest encoded entry of a type, or None; looks through the log from its end."""
+    data: bytes | None = await connection.scalar(
+        select(ENTRY.c.data).where(ENTRY.c.type == kind).order_by(ENTRY.c.index.desc()).limit(1)
+    )
+    return data

@@ -49,6 +49,13 @@
     │   ├── UnknownColumns        no column holds images, paths or addresses
     │   └── SourceChanged         the data set is not what it was when the screening began
     ├── OutputError               the folder for results can not be used
+    ├── SnapshotError             what was downloaded can not be used; everything is UNKNOWN
+    │   ├── NoSnapshot                nothing was downloaded yet, or nothing is published
+    │   ├── SnapshotExpired           older than its registry lets anybody rely on it
+    │   ├── SnapshotRolledBack        older than what was seen before
+    │   ├── SnapshotIncomplete        a file is missing
+    │   ├── SnapshotDamaged           a file is not what was signed
+    │   └── SnapshotUntrusted         not signed by this registry's keys
     ├── NothingToExport           another vocabulary has no word for what is stated
     └── MissingExtra              an optional library is not installed; `.extra` says what brings it
 
@@ -472,6 +479,48 @@ class OutputError(ConsentError):
     """The folder for results can not be used: not ours, not empty, inside the data set, no room."""
 
     code = "OUTPUT_ERROR"
+
+
+class SnapshotError(ConsentError):
+    """A downloaded snapshot can not be used: nothing may be called CLEAR by it."""
+
+    code = "SNAPSHOT_ERROR"
+
+
+class NoSnapshot(SnapshotError):
+    """Nothing was downloaded yet, or nothing is published."""
+
+    code = "NO_SNAPSHOT"
+
+
+class SnapshotExpired(SnapshotError):
+    """It is older than its registry lets anybody rely on it."""
+
+    code = "SNAPSHOT_EXPIRED"
+
+
+class SnapshotRolledBack(SnapshotError):
+    """What is offered is older than what was seen before."""
+
+    code = "SNAPSHOT_ROLLED_BACK"
+
+
+class SnapshotIncomplete(SnapshotError):
+    """A file is missing."""
+
+    code = "SNAPSHOT_INCOMPLETE"
+
+
+class SnapshotDamaged(SnapshotError):
+    """A file is not what was signed, or what was signed is no snapshot."""
+
+    code = "SNAPSHOT_DAMAGED"
+
+
+class SnapshotUntrusted(SnapshotError):
+    """It is not signed by this registry's keys."""
+
+    code = "SNAPSHOT_UNTRUSTED"
 
 
 class NothingToExport(ConsentError):

@@ -1,0 +1,1 @@
+"""What builders download: codes of active records, signed, as static files (docs/snapshots.md)."""
