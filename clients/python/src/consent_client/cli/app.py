@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from consent_client.cli.audit import audit
 from consent_client.cli.certificates import certificate
 from consent_client.cli.common import (
     HELP_NAMES,
@@ -68,6 +69,7 @@ def options(
 
 
 main.add_typer(phrase, name="phrase")
+main.add_typer(audit, name="audit")
 main.add_typer(certificate, name="certificate")
 main.command(
     epilog="Examples: consent protect portrait.jpg · consent protect photos/ --given-for "
