@@ -1,4 +1,4 @@
-"""The Starlette application: GraphQL, the published log, and two questions for its operator."""
+"""The Starlette application: GraphQL, the published log, the page, and two operator's questions."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +17,7 @@ from registry.services.clock import Clock, SystemClock
 from registry.services.running import Registry, running
 from registry.settings import Settings
 from registry.tlog.storage import FolderStorage, LogStorage
+from registry.web import page_routes
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             Route("/log/{path:path}", _log_file(FolderStorage(settings.log_dir))),
             Route("/health", _health),
             Route("/ready", served.ready),
+            *page_routes(),
         ],
         lifespan=lifespan,
     )

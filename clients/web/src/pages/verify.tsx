@@ -1,0 +1,7 @@
+import type { JSX } from "preact";
+import { useTexts } from "../i18n";
+
+export function VerifyPage(_: { readonly isShown: boolean }): JSX.Element {
+  const { t } = useTexts();
+  return <h1>{t.verify.title}</h1>;
+}
