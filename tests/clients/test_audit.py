@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from consent_client.protocol.cosignatures import WitnessSigner
 from consent_client.registrant import Registrant, refusal
 from tests.clients.conftest import Consent
 from tests.support.people import Picture
@@ -117,6 +120,79 @@ def test_what_can_not_be_read_has_a_code_of_its_own(
         assert "error" in json.loads(done.stdout)
 
 
+@pytest.fixture
+def screened(consent: Consent, tmp_path: Path, cat: Path) -> Path:
+    """A data set of a thousand pictures and a protected one, screened and certified."""
+    assert consent("protect", cat).returncode == 0
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(1_000):
+        colour = (number % 256, number // 256 * 40, 91)
+        Image.new("RGB", (9, 9), colour).save(pictures / f"{number:04}.png")
+    shutil.copy(cat, pictures / "cat.png")
+    out = tmp_path / "screened"
+    done = consent(
+        *("screen", pictures, "--dataset", "d", "--use", "ai_training", "--out", out),
+        *("--spaces", "sha256", "--require", "sha256"),
+        *("--certify", "--signing-key", tmp_path / "key"),
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_a_builders_certificate_is_verified_by_who_was_not_there(
+    consent: Consent, server: Server, key: str, screened: Path, cat: Path
+) -> None:
+    cert = screened / "certificate.json"
+    asked = ("audit", "certificate", cert, "--log", server.url, "--key", key, "--json")
+    done = consent(*asked)
+    assert done.returncode == 0, done.stdout
+    assert any("1000 CLEAR, 0 PERMIT" in each for each in json.loads(done.stdout)["verified"])
+    explicit = ("--shipped", screened / "shipped.manifest", "--evidence", screened)
+    assert consent(*asked, *explicit).returncode == 0
+    assert consent("audit", "log", server.url, "--key", key).returncode == 0
+
+    own = consent("audit", "self", cat, "--certificate", cert, "--json")
+    assert own.returncode == 0
+    shipped = consent("audit", "self", screened / "kept" / "0003.png", "--certificate", cert)
+    assert shipped.returncode == FAILED
+    assert "SHIPPED" in shipped.stdout
+
+    Published(screened).flip("evidence", 200)
+    assert consent(*asked).returncode == FAILED
+    (screened / "evidence").unlink()
+    assert consent(*asked).returncode == INCOMPLETE
+
+
+def test_watching_once_and_again(
+    consent: Consent, server: Server, key: str, copy: Path, tmp_path: Path, registrant: Registrant
+) -> None:
+    keep = tmp_path / "keep"
+    asked = ("--key", key, "--keep", keep, "--once", "--json")
+    assert consent("audit", "watch", server.url, *asked).returncode == 0
+    registrant.protect(Picture(21_020).fingerprints, refusal())
+    assert consent("audit", "watch", server.url, *asked).returncode == 0
+    done = consent("audit", "watch", copy, *asked)
+    assert done.returncode == FAILED
+    assert json.loads(done.stdout)["failed"][0]["fault"] == "ROLLED_BACK"
+    assert consent("audit", "watch", tmp_path / "nowhere", *asked).returncode == INCOMPLETE
+
+
+def test_watching_goes_on_where_the_log_is_gone(
+    consent: Consent, key: str, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slept(seconds: float) -> None:
+        assert seconds == 7 * 60
+        if not (copy / "checkpoint").exists():
+            raise KeyboardInterrupt
+        (copy / "checkpoint").unlink()
+
+    monkeypatch.setattr(time, "sleep", slept)
+    done = consent("audit", "watch", copy, "--key", key, "--every", "7")
+    assert "nothing is wrong" in done.stdout
+    assert "UNREADABLE" in done.stderr
+
+
 def test_who_is_believed_has_to_be_said(consent: Consent, key: str, tmp_path: Path) -> None:
     policy = tmp_path / "policy"
     policy.write_text("quorum nobody\n")
@@ -130,3 +206,8 @@ def test_a_policy_wants_its_witnesses(
     policy = tmp_path / "policy"
     policy.write_text(f"log {key}\nquorum none\n")
     assert consent("audit", "log", copy, "--policy", policy).returncode == 0
+    witness = WitnessSigner("witness.example/w", bytes(range(2, 34))).verifier.vkey
+    policy.write_text(f"log {key}\nwitness w {witness}\nquorum w\n")
+    done = consent("audit", "log", copy, "--policy", policy, "--json")
+    assert done.returncode == FAILED
+    assert [each["fault"] for each in json.loads(done.stdout)["failed"]] == ["UNWITNESSED"]

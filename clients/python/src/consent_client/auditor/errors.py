@@ -4,7 +4,7 @@ ConsentError
 └── Unreadable      what is to be audited can not be read; `.source` names it
 """
 
-from consent_client.errors import ConsentError
+from consent_client.errors import BadProof, ConsentError
 
 
 class Unreadable(ConsentError):
@@ -19,3 +19,17 @@ class Unreadable(ConsentError):
     def __init__(self, message: str, source: str = "") -> None:
         super().__init__(message)
         self.source = source
+
+
+class NotPublished(BadProof):
+    """A log does not publish what its checkpoint signs, so that nothing can be proved by it.
+
+    Attributes:
+        path: of the file, below the log.
+    """
+
+    code = "NOT_PUBLISHED"
+
+    def __init__(self, path: str, why: str = "it is not there") -> None:
+        super().__init__(f"{path}: the checkpoint signs it, and {why}")
+        self.path = path

@@ -1,6 +1,7 @@
 """A folder in which an auditor keeps what was read, and every checkpoint that was ever seen.
 
     <folder>/checkpoints/<size>-<first bytes of the root>    signed notes
+             contradictions/…                                those that do not go with these
              tile/…                                          full bundles and tiles, as published
              verified                                        size up to which they led to a root
              suspect                                         there if the last audit failed
@@ -25,6 +26,7 @@ MAX_CHECKPOINTS: Final = 100_000
 """One for every five minutes of a year; older ones are the auditor's to put away."""
 
 _CHECKPOINTS: Final = "checkpoints"
+_CONTRADICTIONS: Final = "contradictions"
 _VERIFIED: Final = "verified"
 _SUSPECT: Final = "suspect"
 _ROOT_DIGITS: Final = 16
@@ -104,11 +106,21 @@ class Keeping:
         else:
             self._write(self._folder / _SUSPECT, b"")
 
-    def keep_checkpoint(self, note: str, checkpoint: Checkpoint) -> None:
-        """Keeps a checkpoint whose signature was verified."""
+    def keep_checkpoint(
+        self, note: str, checkpoint: Checkpoint, *, contradicts: bool = False
+    ) -> None:
+        """Keeps a checkpoint whose signature was verified.
+
+        Args:
+            note: the checkpoint, signed.
+            checkpoint: what it says.
+            contradicts: it does not go with those kept: it is put apart, as evidence, and later
+                ones are still compared with those.
+        """
         if self._folder is not None:
+            folder = self._folder / (_CONTRADICTIONS if contradicts else _CHECKPOINTS)
             name = f"{checkpoint.size}-{checkpoint.root.hex()[:_ROOT_DIGITS]}"
-            self._write(self._folder / _CHECKPOINTS / name, note.encode())
+            self._write(folder / name, note.encode())
 
     def checkpoints(self) -> Iterator[tuple[str, str]]:
         """Names and notes of the checkpoints kept.

@@ -1,7 +1,7 @@
 """The audit of a whole log: every entry hashed, every tile compared, every state replayed."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,8 +132,8 @@ def audit_log(
     if vouched is None:
         return report
     checkpoint = vouched.checkpoint
-    known = _known(report, [*earlier, *kept.checkpoints()], policy, checkpoint.origin)
-    kept.keep_checkpoint(note, checkpoint)
+    notes = [*earlier, *kept.checkpoints()]
+    known = list(_of_origin(report, seen_before(report, notes, policy), checkpoint.origin))
     if checkpoint.size > MAX_ENTRIES:
         raise Unreadable(f"the log has more than {MAX_ENTRIES} entries", source.name)
     latest = (dt.datetime.now(dt.UTC) if now is None else now) + dt.timedelta(days=1)
@@ -141,6 +141,8 @@ def audit_log(
     replay = Replay(checkpoint.origin, rules, int(latest.timestamp()) // DAY_SECONDS)
     try:
         signed = _Audit(kept, report, replay, checkpoint, known, on_progress).run()
+        contradicts = report.has(Fault.FORKED, Fault.INCONSISTENT, Fault.ROLLED_BACK)
+        kept.keep_checkpoint(note, checkpoint, contradicts=contradicts)
         report.take(rules, as_notes=not signed)  # nobody is accused of what nobody signed
         if signed:
             _say_state(report, replay)
@@ -151,21 +153,24 @@ def audit_log(
     return report
 
 
-def _known(
-    report: Report, notes: Iterable[tuple[str, str]], policy: Policy, origin: str
-) -> list[Known]:
-    known = []
+def seen_before(
+    report: Report, notes: Iterable[tuple[str, str]], policy: Policy
+) -> Iterator[Known]:
+    """The checkpoints of notes; what the policy does not vouch for is reported."""
     for name, note in notes:
         try:
-            checkpoint = vouch(policy, note).checkpoint
+            yield Known(name, vouch(policy, note).checkpoint)
         except ProtocolError as error:
             report.fail(Fault.BAD_CHECKPOINT, name, str(error))
-            continue
-        if checkpoint.origin != origin:
-            report.fail(Fault.BAD_CHECKPOINT, name, f"a checkpoint of {checkpoint.origin}")
-            continue
-        known.append(Known(name, checkpoint))
-    return known
+
+
+def _of_origin(report: Report, known: Iterable[Known], origin: str) -> Iterator[Known]:
+    for each in known:
+        if each.checkpoint.origin == origin:
+            yield each
+        else:
+            message = f"a checkpoint of {each.checkpoint.origin}"
+            report.fail(Fault.BAD_CHECKPOINT, each.name, message)
 
 
 class _Audit:
@@ -293,7 +298,7 @@ class _Audit:
                 self._report.fail(Fault.FORKED, each.name, message)
             elif not entries_lead_to_root and not self._proved(seen):
                 message = "the published tiles do not show that the log grew out of it"
-                self._report.fail(Fault.CONTRADICTION, each.name, message)
+                self._report.fail(Fault.INCONSISTENT, each.name, message)
             else:
                 consistent += 1
         if consistent and consistent == len(self._known):

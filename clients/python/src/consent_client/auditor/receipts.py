@@ -99,7 +99,8 @@ def _look_up(report: Report, receipt: Receipt, policy: Policy, source: Source) -
     try:
         view.check_grown_from(seen)
     except BadProof as error:
-        report.fail(Fault.CONTRADICTION, where, f"it is not the receipt's log grown: {error}")
+        message = f"it is not shown that it grew out of the receipt's log: {error}"
+        report.fail(Fault.INCONSISTENT, where, message)
         return
     report.holds(f"the log of {now.size} entries grew out of the receipt's")
     try:

@@ -1,8 +1,8 @@
-"""Single entries of a log, each proved to be under its checkpoint before anything is made of it."""
+"""Single entries of a log, each proved to be under its checkpoint before it is used."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
+from consent_client.auditor.errors import NotPublished
 from consent_client.auditor.sources import Source, limit_of
 from consent_client.errors import BadProof, Malformed
 from consent_client.protocol.checkpoints import Checkpoint
@@ -12,6 +12,7 @@ from consent_client.protocol.merkle import (
     consistency_proof,
     inclusion_proof,
     leaf_hash,
+    node_hash,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -24,8 +25,6 @@ from consent_client.protocol.tiles import (
     read_bundle,
     tile_nodes,
 )
-
-_NOTHING: Final = "the log does not publish what its checkpoint signs"
 
 
 class LogView:
@@ -45,7 +44,8 @@ class LogView:
         """An entry, proved.
 
         Raises:
-            BadProof: it is not there, or not shown to be what was signed.
+            BadProof: it is not there, or not shown to be what was signed; `NotPublished` where
+                a file is missing or is none.
             Malformed: it is no entry.
             Unreadable, TransportError: as the source.
         """
@@ -76,7 +76,7 @@ class LogView:
         """Whether the log begins with what an earlier checkpoint signed.
 
         Raises:
-            BadProof: it does not, or it is not shown.
+            BadProof: it does not, or it is not shown, as `entry`.
             Unreadable, TransportError: as the source.
         """
         size, root = self.checkpoint.size, self.checkpoint.root
@@ -98,20 +98,21 @@ class LogView:
 
     def _parts(self, level: int, index: int) -> bytes:
         """A node of the tree whose leaves are the roots over bundles, the last perhaps shorter."""
-        first, last = index << level, (index + 1) << level
-        end = self.checkpoint.size // TILE_WIDTH
-        if last <= end:
+        if (index + 1) << level <= self.checkpoint.size // TILE_WIDTH:
             return self._nodes(level + TILE_HEIGHT, index)
-        if level:
-            raise IndexError(level, index)
-        leaves = range(first * TILE_WIDTH, self.checkpoint.size)
+        if level:  # the last part, though shorter, is a leaf like the others
+            left, right = (self._parts(level - 1, 2 * index + side) for side in (0, 1))
+            return node_hash(left, right)
+        leaves = range(index * TILE_WIDTH, self.checkpoint.size)
         return root_of([self._nodes(0, leaf) for leaf in leaves])
 
     def _tile(self, level: int, index: int, width: int) -> bytes:
         place = Tile(level, index, width)
         data = self._source.read(place.path, limit_of(place.path))
+        if data is None and width < TILE_WIDTH:
+            raise LookupError(place.path)  # the full one is asked for in its place
         if data is None:
-            raise LookupError(place.path)
+            raise NotPublished(place.path)
         return data
 
     def _read(self, number: int, width: int) -> bytes:
@@ -123,7 +124,7 @@ class LogView:
             full = self._source.read(path, limit_of(path))
             data = None if full is None else beginning(full, width)
         if data is None:
-            raise BadProof(f"{path} is missing: {_NOTHING}")
+            raise NotPublished(path)
         return data
 
 
@@ -140,7 +141,5 @@ def _made(
 ) -> tuple[bytes, ...]:
     try:
         return proof(nodes, one, other)
-    except LookupError as error:
-        raise BadProof(f"{error} is missing: {_NOTHING}") from None
     except Malformed as error:
-        raise BadProof(f"a tile is not one: {error}") from None
+        raise NotPublished("a tile", f"it is none: {error}") from None

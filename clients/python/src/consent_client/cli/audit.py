@@ -1,5 +1,6 @@
 """`consent audit`: verifies logs, receipts and certificates, without trusting who shows them."""
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,20 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from consent_client.auditor.certificates import (
+    EVIDENCE_NAME,
+    SHIPPED_NAME,
+    audit_certificate,
+)
 from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.keeping import Keeping, read_note
 from consent_client.auditor.logs import audit_log
+from consent_client.auditor.own import audit_own
 from consent_client.auditor.pages import page
 from consent_client.auditor.receipts import MAX_RECEIPT_BYTES, audit_receipt
 from consent_client.auditor.reports import Bounded, Finding, Report, number_text
 from consent_client.auditor.sources import Source, open_source, read_file
+from consent_client.auditor.watching import STALE_HOURS, Watch
 from consent_client.cli.common import (
     EXIT_INCOMPLETE,
     HELP_NAMES,
@@ -25,12 +33,14 @@ from consent_client.cli.common import (
     InsecureOption,
     JsonOption,
     err,
+    error_json,
     fail,
     print_json,
     reported,
     usage,
 )
 from consent_client.errors import BadNote, BadPolicy, StateError, TransportError
+from consent_client.protocol.certificates import MAX_CERTIFICATE_BYTES
 from consent_client.protocol.notes import NoteVerifier
 from consent_client.protocol.policies import MAX_POLICY_BYTES, Policy, parse_policy
 
@@ -137,13 +147,156 @@ def receipt(
     common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
     trusted = _policy(key, policy)
     with _reading(common):
-        text = _text(file, MAX_RECEIPT_BYTES)
+        text = _bytes(file, MAX_RECEIPT_BYTES).decode("utf-8", "replace")
         if source is None:
             report = audit_receipt(text, str(file), trusted)
         else:
             with _opened(common, source) as opened:
                 report = audit_receipt(text, str(file), trusted, opened)
     _end(common, report, html)
+
+
+CertificateArgument = Annotated[
+    Path, typer.Argument(metavar="CERT", help="The certificate, a certificate.json.")
+]
+ShippedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--shipped",
+        metavar="MANIFEST",
+        help="The manifest of what is shipped. Default: shipped.manifest beside the certificate.",
+    ),
+]
+
+
+@audit.command(
+    epilog="Example: consent audit certificate screened/certificate.json "
+    "--log https://registry.example --key KEY"
+)
+def certificate(
+    ctx: typer.Context,
+    file: CertificateArgument,
+    *,
+    source: Annotated[
+        str, typer.Option("--log", metavar="SOURCE", help="The log that it is logged in.")
+    ],
+    shipped: ShippedOption = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE",
+            help="The evidence, or the folder it lies in. Default: beside the certificate.",
+        ),
+    ] = None,
+    key: KeyOption = None,
+    policy: PolicyOption = None,
+    html: HtmlOption = None,
+    insecure_http: InsecureOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a certificate: signature, log, shipped manifest, and that every row was cleared."""
+    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = _policy(key, policy)
+    with _reading(common), _opened(common, source) as opened:
+        report = audit_certificate(
+            _bytes(file, MAX_CERTIFICATE_BYTES),
+            str(file),
+            shipped or file.with_name(SHIPPED_NAME),
+            evidence or file.with_name(EVIDENCE_NAME),
+            trusted,
+            opened,
+        )
+    _end(common, report, html)
+
+
+@audit.command(
+    name="self",
+    epilog="Example: consent audit self portrait.jpg --certificate screened/certificate.json",
+)
+def own(
+    ctx: typer.Context,
+    image: Annotated[
+        Path, typer.Argument(metavar="IMAGE|RECEIPT", help="Your picture, or its receipt.")
+    ],
+    *,
+    file: Annotated[
+        Path, typer.Option("--certificate", metavar="CERT", help="The builder's certificate.")
+    ],
+    shipped: ShippedOption = None,
+    html: HtmlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for your own picture in what a certificate says is shipped."""
+    common = _common(ctx, insecure_http=False, as_json=as_json)
+    with _reading(common):
+        data = _bytes(file, MAX_CERTIFICATE_BYTES)
+        report = audit_own(image, data, str(file), shipped or file.with_name(SHIPPED_NAME))
+    _end(common, report, html)
+
+
+@audit.command(
+    epilog="Example: consent audit watch https://registry.example --policy policy.txt "
+    "--keep seen --once"
+)
+def watch(
+    ctx: typer.Context,
+    source: SourceArgument,
+    *,
+    key: KeyOption = None,
+    policy: PolicyOption = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            "--keep", metavar="FOLDER", help="Keep checkpoints there, to compare later ones with."
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, and end with 5 where something is wrong.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=1, metavar="MINUTES", help="How often to look.")
+    ] = 5,
+    stale: Annotated[
+        float,
+        typer.Option(
+            "--stale", min=24, metavar="HOURS", help="Alarm so long after the newest day began."
+        ),
+    ] = STALE_HOURS,
+    html: HtmlOption = None,
+    insecure_http: InsecureOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch a log: alarm where it forks, goes back, stands still, or loses its witnesses."""
+    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = _policy(key, policy)
+    if once and keep is None:
+        common.note("Without --keep there is nothing to compare the log with.")
+    with _reading(common), _opened(common, source) as opened:
+        watched = Watch(opened, trusted, Keeping(opened, keep), stale)
+        while not once:
+            _look(common, watched)
+            time.sleep(every * 60)
+        report = watched.look(dt.datetime.now(dt.UTC))
+    _end(common, report, html)
+
+
+def _look(common: Common, watched: Watch) -> None:
+    """One look of many: a line for each alarm, or that there is none; with --json an object."""
+    now = dt.datetime.now(dt.UTC)
+    try:
+        report = watched.look(now)
+    except (Unreadable, TransportError) as error:
+        if common.as_json:
+            print_json({"time": now.isoformat(), "ok": False, "error": error_json(error)})
+        common.note(f"{now:%Y-%m-%d %H:%M} UTC: {error.code}: {error}")
+        return
+    if common.as_json:
+        print_json({"time": now.isoformat()} | report.to_json())
+    size = report.facts.get("size", "no")
+    lines = [*map(_found, report.failed)] or [f"{size} entries, nothing is wrong"]
+    for line in lines:
+        common.say(f"{now:%Y-%m-%d %H:%M} UTC: {line}")
 
 
 def _common(ctx: typer.Context, *, insecure_http: bool, as_json: bool) -> Common:
@@ -166,11 +319,11 @@ def _policy(key: str | None, file: Path | None) -> Policy:
         usage(f"--{'key' if file is None else 'policy'}: {error}")
 
 
-def _text(file: Path, limit: int) -> str:
+def _bytes(file: Path, limit: int) -> bytes:
     data = read_file(file, limit)
     if data is None:
         raise Unreadable(f"there is no file {file}", str(file))
-    return data.decode("utf-8", "replace")
+    return data
 
 
 @contextmanager
