@@ -173,6 +173,39 @@ def erase(
         )
 
 
+@main.command(epilog="Example: consent-registry publish --json")
+def publish(*, as_json: AsJson = False) -> None:
+    """Publish a snapshot: codes of the active records' works, for builders to download.
+
+    The first one is a base; later ones are deltas, as long as they pay. Whatever interrupts it, it
+    can be run again. Downloaded copies outlive a withdrawal: see docs/snapshots.md.
+    """
+    settings = _settings()
+    _start(verbose=False)
+    done = _run(operating.publish_snapshot(settings, SystemClock()))
+    manifest = done.manifest
+    if as_json:
+        _print_json(
+            {
+                "serial": manifest.serial,
+                "base": manifest.base,
+                "logSize": manifest.log_size,
+                "expires": manifest.expires,
+                "changed": done.changed,
+                "codes": {name: of.count for name, of in manifest.spaces.items()},
+            }
+        )
+        return
+    until = datetime.fromtimestamp(manifest.expires, UTC).isoformat(timespec="minutes")
+    out.print(
+        f"Snapshot {manifest.serial} ({'base' if done.is_base else 'delta'}) of log size "
+        f"{manifest.log_size} is in {settings.snapshot_dir}: {done.changed} codes came or went; it "
+        f"expires {until}.",
+        highlight=False,
+        markup=False,
+    )
+
+
 @main.command(epilog="Example: consent-registry backup companion-2026-11-23.db")
 def backup(
     file: Annotated[Path, typer.Argument(help="A new file; SQLite, whatever the database is.")],

@@ -87,6 +87,23 @@ class Settings(BaseSettings):
         "server may serve too. One folder for all processes; it must not be lost. Empty: `log` in "
         "the data folder.",
     )
+    snapshot_dir: Path = Field(
+        default=Path(),
+        description="Folder of the published snapshots: static files that any web server may serve "
+        "too, under /snapshots. One folder for all processes. Empty: `snapshots` in the data "
+        "folder.",
+    )
+    snapshot_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        default=7,
+        description="Days a snapshot may be relied on. Fewer, and what is registered counts sooner "
+        "with all who download; more, and they need not come so often.",
+    )
+    publish_hours: Annotated[float, Field(ge=0, le=2_160)] = Field(
+        default=0,
+        description="Hours between two snapshots, in less than the days that one may be relied on; "
+        "0: only when `consent-registry publish` is run. See docs/snapshots.md first: downloaded "
+        "copies outlive a withdrawal.",
+    )
     witness_policy: Path | None = Field(
         default=None,
         description="A C2SP tlog-policy file: the witnesses that are asked to cosign checkpoints, "
@@ -238,6 +255,15 @@ class Settings(BaseSettings):
             object.__setattr__(self, "keyring_dir", self.data_dir / "keyring")
         if self.log_dir == Path():
             object.__setattr__(self, "log_dir", self.data_dir / "log")
+        if self.snapshot_dir == Path():
+            object.__setattr__(self, "snapshot_dir", self.data_dir / "snapshots")
+        return self
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.publish_hours >= 24 * self.snapshot_days:
+            message = "publish_hours must be less than snapshot_days"
+            raise ValueError(message)
         return self
 
     @property

@@ -17,6 +17,7 @@ from registry.services.publishing import open_publisher
 from registry.services.recovering import Restored, recover
 from registry.services.rotation import Progress, Rotation, rotate
 from registry.services.shredding import shred_ended
+from registry.services.snapshots import Published, open_snapshots
 from registry.settings import Settings
 from registry.store import budgets, builders, log_state
 from registry.store.companion import write_companion
@@ -124,6 +125,14 @@ async def _builder_id(connection: AsyncConnection, name: str) -> int:
             return row.id
     message = f"There is no builder named {name!r}."
     raise InvalidInput(message)
+
+
+async def publish_snapshot(settings: Settings, clock: Clock) -> Published:
+    """See `services.snapshots.SnapshotPublisher.publish`."""
+    async with founded(settings) as store:
+        signer = await note_signer(store, FileKeyStore(settings.keyring_dir), settings.origin)
+        publisher = open_publisher(settings, store, signer)
+        return await open_snapshots(settings, store, publisher, signer, clock).publish()
 
 
 async def back_up(settings: Settings, path: Path) -> int:

@@ -31,6 +31,7 @@ from registry.services.rotation import forget_gone
 from registry.services.sealing import Sealing
 from registry.services.sequencing import Sequencer
 from registry.services.shredding import Shredder
+from registry.services.snapshots import Schedule, open_snapshots
 from registry.settings import Settings
 from registry.store.engine import Store, open_store
 from registry.store.migrate import upgrade
@@ -41,6 +42,8 @@ log = structlog.get_logger(__name__)
 
 # How often the calendar and the sealing keys are looked at.
 CHORE_SECONDS = 5.0
+
+SECONDS_PER_HOUR = 3_600
 
 PROCESS_ID_BYTES = 8
 
@@ -159,6 +162,11 @@ async def running(
             bank=bank,
             block_secret=kept.block_digests,
         )
+        schedule = Schedule(
+            open_snapshots(settings, store, publisher, signer, clock),
+            clock,
+            settings.publish_hours * SECONDS_PER_HOUR,
+        )
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -168,6 +176,7 @@ async def running(
                 ("shredding", shredder.run()),
                 ("observing", registry.observer.run()),
                 ("chores", _chores(registry)),
+                ("snapshots", schedule.run()),
             )
         ]
         stack.push_async_callback(_stop, tasks, follower)

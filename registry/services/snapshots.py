@@ -38,11 +38,13 @@ from consent_client.snapshots.codings import (
 )
 from consent_client.snapshots.manifest import Manifest, Part
 from consent_client.snapshots.parts import read_part, write_parts
-from registry.errors import ConfigurationError, CorruptRegistry
+from registry.errors import ConfigurationError, CorruptRegistry, RegistryError
+from registry.matching.packaged_bank import packaged_bank
 from registry.matching.specificity import Bank
 from registry.services.clock import SECONDS_PER_DAY, Clock
 from registry.services.following import open_record
 from registry.services.publishing import Publisher
+from registry.settings import Settings
 from registry.snapshots import metadata
 from registry.snapshots.folder import SnapshotFolder
 from registry.snapshots.metadata import RoleKeys
@@ -51,7 +53,7 @@ from registry.store import entries, epochs, records
 from registry.store import secrets as stored
 from registry.store.engine import Store
 from registry.vault import secrets as vault
-from registry.vault.key_store import KeyStore
+from registry.vault.key_store import FileKeyStore, KeyStore
 from registry.vault.keyring import Keyring
 from registry.vault.stored_content import StoredContent
 
@@ -59,6 +61,9 @@ log = structlog.get_logger(__name__)
 
 # Rows read and decrypted at a time, as the follower does.
 PORTION: Final = 2_000
+
+# How often it is looked whether a publication is due; after trouble it is tried again so soon.
+LOOK_SECONDS: Final = 60.0
 
 DUMMIES: Final = "snapshot-dummies"
 _ROLE_SECRETS: Final = {role: f"snapshot-{role}-role" for role in metadata.ROLES}
@@ -147,6 +152,13 @@ class SnapshotPublisher:
             log_size = await self._publisher.publish()
             registered = await active_fingerprints(self._store, self._key_store, log_size)
             return await self._publish(registered, log_size, newest, keys)
+
+    def issued_at(self) -> float | None:
+        """When the visible publication was made, Unix time; None: there is none."""
+        known = self._folder.read(layout.TIMESTAMP)
+        if known is None:
+            return None
+        return metadata.expiry_of(known) - self._lifetime_days * SECONDS_PER_DAY
 
     async def _publish(
         self, registered: Registered, log_size: int, newest: SnapshotEntry | None, keys: Keys
@@ -301,6 +313,65 @@ def check_white(bank: Bank) -> None:
             if not top_share(coding, fingerprints) <= MOST_TOP_SHARE:
                 message = f"The coding of {name} is not white: its codes may not be published."
                 raise ConfigurationError(message)
+
+
+class Schedule:
+    """Publishes every so often, in whichever process comes to it first.
+
+    Args:
+        snapshots: publishes.
+        clock: what time it is.
+        every_seconds: 0: never.
+    """
+
+    def __init__(self, snapshots: SnapshotPublisher, clock: Clock, every_seconds: float) -> None:
+        self._snapshots = snapshots
+        self._clock = clock
+        self._every_seconds = every_seconds
+
+    async def run(self) -> None:
+        """Publishes until cancelled; what fails is logged and tried again."""
+        if not self._every_seconds:
+            return
+        while True:
+            try:
+                await self.keep()
+            except RegistryError as error:
+                log.warning("a snapshot was postponed", code=error.code)
+            except Exception:  # whatever it was, registrations go on
+                log.exception("a snapshot failed")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def keep(self) -> bool:
+        """Publishes where it is time to.
+
+        Returns:
+            Whether it did.
+
+        Raises:
+            RegistryError: as `SnapshotPublisher.publish`.
+        """
+        issued = await asyncio.to_thread(self._snapshots.issued_at)
+        if issued is not None and self._clock.now() < issued + self._every_seconds:
+            return False
+        await self._snapshots.publish()
+        return True
+
+
+def open_snapshots(
+    settings: Settings, store: Store, publisher: Publisher, signer: NoteSigner, clock: Clock
+) -> SnapshotPublisher:
+    """What publishes snapshots by these settings."""
+    return SnapshotPublisher(
+        store,
+        FileKeyStore(settings.keyring_dir),
+        publisher,
+        signer,
+        SnapshotFolder(settings.snapshot_dir),
+        clock,
+        settings.snapshot_days,
+        packaged_bank(),
+    )
 
 
 async def load_keys(store: Store, key_store: KeyStore, folder: SnapshotFolder) -> Keys:

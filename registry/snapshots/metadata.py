@@ -133,6 +133,11 @@ def version_of(timestamp_json: bytes) -> int:
     return Metadata[Timestamp].from_bytes(timestamp_json).signed.version
 
 
+def expiry_of(timestamp_json: bytes) -> float:
+    """When the visible publication expires, Unix time."""
+    return Metadata[Timestamp].from_bytes(timestamp_json).signed.expires.timestamp()
+
+
 def _signed(
     metadata: Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp],
     keys: RoleKeys,

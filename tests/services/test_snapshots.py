@@ -1,14 +1,20 @@
 """Publishing, downloading and opening snapshots, with a real registry and real files."""
 
+import itertools
+
 import pytest
 
 from consent_client.errors import SnapshotExpired
 from consent_client.protocol.log import Snapshot as SnapshotEntry
 from consent_client.protocol.log import decode_entry
+from consent_client.snapshots import layout
 from consent_client.snapshots.pulling import open_snapshot, pull
 from consent_client.snapshots.sources import FolderSource
-from registry.services.snapshots import SnapshotPublisher
+from registry.errors import ConfigurationError, StoreBusy
+from registry.services.snapshots import Schedule, SnapshotPublisher, load_keys
+from registry.snapshots import metadata
 from registry.snapshots.folder import SnapshotFolder
+from registry.snapshots.metadata import RoleKeys
 from registry.store import entries
 from registry.vault.key_store import FileKeyStore
 from tests.support.people import Picture, columns
@@ -87,12 +93,9 @@ async def test_each_publication_is_in_the_log(harness, publisher, fetch):
     await harness.protect(Picture(1))
     await publisher.publish()
     snapshot = fetch()
-    async with harness.registry.store.read() as connection:
-        size = await entries.log_size(connection)
-        rows = await entries.read_data(connection, 0, size)
-    logged = [entry for entry in map(decode_entry, rows) if isinstance(entry, SnapshotEntry)]
-    assert logged == [SnapshotEntry(1, snapshot.log_size, snapshot.manifest_digest)]
-    assert harness.registry.publisher.size == size
+    entry = SnapshotEntry(1, snapshot.log_size, snapshot.manifest_digest)
+    assert await _logged(harness) == [entry]
+    assert harness.registry.publisher.size > snapshot.log_size
 
 
 async def test_nothing_new_is_a_publication_without_a_part(harness, publisher, fetch):
@@ -115,3 +118,112 @@ async def test_past_its_expiry_everything_is_unknown(harness, publisher, fetch, 
         snapshot.candidates(block)
     with pytest.raises(SnapshotExpired):
         open_snapshot(tmp_path / "client", harness.registry.signer.verifier, harness.clock.now)
+
+
+class _Crash(Exception):
+    """What stops a publication in its middle."""
+
+
+async def test_a_crash_anywhere_is_recovered_from(harness, publisher, fetch, monkeypatch):
+    """The process dies at each of the files and entries that it writes, and the next goes on."""
+    await harness.protect(Picture(0))
+    serial = (await publisher.publish()).manifest.serial
+    for at in range(_STEPS + 1):
+        await harness.protect(Picture(at + 1))
+        with monkeypatch.context() as patched:
+            died = await _publishes_until(at, publisher, patched)
+        assert died == (at < _STEPS)
+        between = fetch()  # whatever is there is whole
+        assert between.manifest.serial in {serial, serial + 1}
+        assert between.candidates(columns([Picture(at)], "sha256")).all()
+        again = await publisher.publish()
+        snapshot = fetch()
+        assert snapshot.manifest == again.manifest
+        assert snapshot.candidates(columns([Picture(n) for n in range(at + 2)], "sha256")).all()
+        serial = again.manifest.serial
+    assert fetch("newcomer").manifest == snapshot.manifest
+    logged = await _logged(harness)
+    assert [entry.serial for entry in logged] == list(range(1, serial + 1))
+    assert logged[-1].manifest_digest == snapshot.manifest_digest
+
+
+_STEPS = 10
+"""Note, four parts, manifest, targets, snapshot, the entry, timestamp."""
+
+
+async def _publishes_until(at, publisher, patched):
+    """Publishes, and dies at the `at`-th thing that is written; whether it did."""
+    written = itertools.count()
+    write, append = SnapshotFolder.write, entries.append
+
+    def step():
+        if next(written) == at:
+            raise _Crash
+
+    def dying_write(folder, path, data):
+        step()
+        write(folder, path, data)
+
+    async def dying_append(connection, encoded):
+        step()
+        return await append(connection, encoded)
+
+    patched.setattr(SnapshotFolder, "write", dying_write)
+    patched.setattr("registry.services.snapshots.entries.append", dying_append)
+    try:
+        await publisher.publish()
+    except _Crash:
+        return True
+    return False
+
+
+async def test_what_died_before_its_entry_is_published_under_the_same_serial(
+    harness, publisher, fetch, monkeypatch
+):
+    async def dying(*_):
+        raise _Crash
+
+    with monkeypatch.context() as patched:
+        patched.setattr("registry.services.snapshots.entries.append", dying)
+        with pytest.raises(_Crash):
+            await publisher.publish()
+    await harness.protect(Picture(1))
+    assert (await publisher.publish()).manifest.serial == 1
+    assert fetch().candidates(columns([Picture(1)], "sha256")).all()
+
+
+async def test_two_do_not_publish_at_once(publisher, published):
+    with SnapshotFolder(published).lock(), pytest.raises(StoreBusy):
+        await publisher.publish()
+
+
+async def test_a_schedule_publishes_when_it_is_time(harness, publisher):
+    schedule = Schedule(publisher, harness.clock, 24 * 3_600)
+    assert await schedule.keep()
+    assert not await schedule.keep()
+    harness.clock.advance(days=1)
+    assert await schedule.keep()
+
+
+async def test_a_root_signed_elsewhere_is_taken_and_another_is_refused(
+    harness, publisher, published, fetch
+):
+    registry = harness.registry
+    folder = SnapshotFolder(published)
+    folder.write(layout.FIRST_ROOT, b"{}")  # so that no root key is made here
+    key_store = FileKeyStore(registry.settings.keyring_dir)
+    keys = await load_keys(registry.store, key_store, folder)
+    assert "root" not in keys.roles.keys
+    with pytest.raises(ConfigurationError):
+        await publisher.publish()
+    offline = RoleKeys({**keys.roles.keys, "root": bytes(range(32))})
+    folder.write(layout.FIRST_ROOT, metadata.first_root(offline, harness.clock.now()))
+    await publisher.publish()
+    assert fetch().manifest.serial == 1
+
+
+async def _logged(harness):
+    async with harness.registry.store.read() as connection:
+        size = await entries.log_size(connection)
+        rows = await entries.read_data(connection, 0, size)
+    return [entry for entry in map(decode_entry, rows) if isinstance(entry, SnapshotEntry)]
