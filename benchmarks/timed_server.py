@@ -16,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from registry import cli
-from registry.matching.kernels import Hits, Vectors
+from registry.matching.kernels import Graded, Vectors
 from registry.matching.policies import Policy
 from registry.matching.registry_index import IndexView
 from registry.services import matched
 
 TIMINGS_FILE = "CONSENT_REGISTRY_BENCHMARK_TIMINGS"
 
-_search = IndexView.portions
+_search = IndexView.graded
 _match = matched.match  # this is where a block's matching begins and ends
 _spent = threading.local()
 
 
 def _timed_search(
     view: IndexView, space_id: str, vectors: Vectors, policy: Policy
-) -> Iterator[Hits]:
+) -> Iterator[Graded]:
     portions = _search(view, space_id, vectors, policy)
     while True:
         clock, processor = time.perf_counter(), time.thread_time()
@@ -52,6 +52,6 @@ def _timed_match(*block: Any) -> matched.Matched:
 
 if __name__ == "__main__":
     # Granian's processes are forks of this one, so what is replaced here is replaced there.
-    setattr(IndexView, "portions", _timed_search)  # noqa: B010 (it is replaced, not assigned)
+    setattr(IndexView, "graded", _timed_search)  # noqa: B010 (it is replaced, not assigned)
     setattr(matched, "match", _timed_match)  # noqa: B010
     cli.main()
