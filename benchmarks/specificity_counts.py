@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.recall import SAME
 from benchmarks.specificity_pictures import Part
 from benchmarks.specificity_views import CROPS, REGISTERED, SPACE, Views, nearest_of_rest
-from registry.calibration.interval import clopper_pearson
+from consent_client.protocol.intervals import clopper_pearson
 from registry.matching.packaged_bank import packaged_bank
 from registry.matching.policies import BY_SIZE, Policy, Thresholds
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from registry.calibration.interval import clopper_pearson
+from consent_client.protocol.intervals import clopper_pearson
 from registry.calibration.journal import Journal, Plan
 from registry.calibration.matching import Hit
 from registry.calibration.review import Judgement

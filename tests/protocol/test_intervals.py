@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import beta
 
-from registry.calibration.interval import clopper_pearson
+from consent_client.protocol.intervals import clopper_pearson
 
 
 @pytest.mark.parametrize(

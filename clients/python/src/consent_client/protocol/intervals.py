@@ -1,4 +1,7 @@
-"""Clopper and Pearson's exact interval for a proportion (Biometrika 26, 1934)."""
+"""What a sample says of the whole: Clopper and Pearson's exact interval for a proportion.
+
+Biometrika 26 (1934); it holds whatever the proportion and however small the sample.
+"""
 
 import math
 
