@@ -16,6 +16,7 @@ from consent_client.protocol.certificates import certify_digest
 from consent_client.protocol.log import Certify, Close
 from consent_client.protocol.receipts import Receipt
 from consent_client.protocol.tlog_proofs import TlogProof
+from consent_client.protocol.verdicts import Verdict
 from tests.support.certifying import Certified, image
 from tests.support.people import REFUSAL
 from tests.support.published import POLICY, Published, owner, plain
@@ -43,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def audited(published: Published, folder: Path, evidence: Path | None = None) -> Report:
-    return audit_certificate(
+    report, proven = audit_certificate(
         (folder / "certificate.json").read_bytes(),
         "certificate.json",
         folder / "shipped.manifest",
@@ -51,6 +52,8 @@ def audited(published: Published, folder: Path, evidence: Path | None = None) ->
         POLICY,
         FolderSource(published.folder),
     )
+    assert report.ok == (proven is not None)
+    return report
 
 
 def faults(report: Report) -> list[Fault]:
@@ -98,6 +101,28 @@ def test_a_certificate_that_the_log_does_not_bear_out(
     found = faults(audited(published, folder))
     assert found
     assert set(found) <= {Fault.BAD_CERTIFICATE, Fault.CONTRADICTION}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"terms": "{}"},
+        {"results_root": bytes(32)},
+        {"registry": "registry.example/other"},
+        {"session_index": AT - 1},
+        {"spaces": {"sha256": 1}, "close_index": AT + 2},
+    ],
+)
+def test_one_that_was_logged_and_is_not_borne_out(
+    published: Published, certified: Certified, folder: Path, changed: dict[str, object]
+) -> None:
+    """As if the registry had logged whatever the builder sent."""
+    lying = certified.certificate(**changed)
+    digest = certify_digest(lying)
+    entries = [*plain(AT), certified.session.encode(), certified.close.encode()]
+    published.write([*entries, *(Certify(at, digest).encode() for at in (AT - 1, AT))])
+    (folder / "certificate.json").write_bytes(lying)
+    assert Fault.BAD_CERTIFICATE in faults(audited(published, folder))
 
 
 def test_one_that_another_took_the_place_of(
@@ -160,6 +185,16 @@ def test_an_entry_that_is_not_what_was_signed(published: Published, folder: Path
     published.write()
     (published.folder / "tile/entries/001").unlink()
     assert faults(audited(published, folder)) == [Fault.CONTRADICTION]
+
+
+def test_more_shown_of_a_verdict_than_the_certificate_says(
+    published: Published, certified: Certified, folder: Path
+) -> None:
+    verdicts = {Verdict.CLEAR: 1_088, Verdict.PERMIT: 1, Verdict.EXCLUDE: 11, Verdict.UNKNOWN: 0}
+    lying = certified.certificate(verdicts=verdicts)
+    published.write([*plain(AT), *certified.entries(lying)])
+    (folder / "certificate.json").write_bytes(lying)
+    assert faults(audited(published, folder)) == [Fault.BAD_EVIDENCE]
 
 
 # One's own picture

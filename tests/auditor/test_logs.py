@@ -111,6 +111,15 @@ def test_a_changed_entry_is_named(published: Published) -> None:
         assert found(report) == {(Fault.BAD_BUNDLE, path)}
 
 
+def test_nobody_is_accused_by_entries_that_nobody_signed(published: Published) -> None:
+    published.write([register(1).encode(), withdraw(0, 1).encode()])
+    published.flip("tile/entries/000.p/2", 60)  # within W, so that the withdrawal looks forged
+    report = audited(published)
+    assert found(report) == {(Fault.BAD_BUNDLE, "tile/entries/000.p/2")}
+    assert [each.fault for each in report.notes] == [Fault.FORGED_WITHDRAWAL]
+    assert not report.bounded
+
+
 def test_a_changed_tile_is_named(published: Published) -> None:
     for path in ("tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2"):
         published.write(plain(600))

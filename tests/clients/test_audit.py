@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,41 @@ def test_a_builders_certificate_is_verified_by_who_was_not_there(
     assert consent(*asked).returncode == FAILED
     (screened / "evidence").unlink()
     assert consent(*asked).returncode == INCOMPLETE
+
+
+def test_a_sample_of_the_pictures_is_looked_at_again(
+    consent: Consent, server: Server, key: str, screened: Path, registrant: Registrant
+) -> None:
+    kept = screened / "kept"
+    asked = (
+        *("audit", "images", kept, "--certificate", screened / "certificate.json"),
+        *("--log", server.url, "--key", key, "--json"),
+    )
+    sampled = (*asked, "--beacon", "a value of today", "--nonce", "07" * 32, "--share", "0.05")
+    done = consent(*sampled, "--screen-at", server.url)
+    assert done.returncode == 0, done.stdout
+    told = json.loads(done.stdout)
+    rows, screened_again = told["bounded"][-2:]
+    assert (rows["looked"], rows["of"], rows["found"]) == (72, 1_000, 0)
+    assert rows["shareAtMost"] <= 0.05
+    assert (screened_again["looked"], screened_again["found"]) == (72, 0)
+    assert told["facts"]["nonce"] == "07" * 32
+
+    registrant.protect({"sha256": (sha256((kept / "0003.png").read_bytes()).digest(),)}, refusal())
+    everything = consent(*asked, "--all", "--screen-at", server.url)
+    assert everything.returncode == 0
+    told = json.loads(everything.stdout)
+    assert [each["fault"] for each in told["notes"]] == ["MISSED"]  # opted out since
+
+    (kept / "0003.png").write_bytes((kept / "0004.png").read_bytes() + b"x")
+    done = consent(*asked, "--all")
+    assert done.returncode == FAILED
+    assert {each["fault"] for each in json.loads(done.stdout)["failed"]} == {
+        "NOT_SHIPPED_AS_SAID",
+        "MISSING_FILE",
+    }
+    for wrong in ((), ("--beacon", ""), ("--beacon", "x", "--nonce", "00")):
+        assert consent(*asked, *wrong).returncode == USAGE
 
 
 def test_watching_once_and_again(

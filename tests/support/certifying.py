@@ -42,11 +42,20 @@ class Certified:
     count: int = 1_100
 
     def __post_init__(self) -> None:
-        digests = sorted(sha256(image(number)).digest() for number in range(self.count))
+        digests = sorted(self.digest(number) for number in range(self.count))
         self.rows = [digest + sha256(digest).digest() for digest in digests]
         self.verdicts = bytes(
             Verdict.EXCLUDE if number % 100 == 0 else Verdict.CLEAR for number in range(self.count)
         )
+        self.commit()
+
+    @staticmethod
+    def digest(number: int) -> bytes:
+        """SHA-256 of a picture's file."""
+        return sha256(image(number)).digest()
+
+    def commit(self) -> None:
+        """Makes blocks and results of the rows."""
         self.blocks = list(in_blocks(self.rows))
         self.answers = [Answered(self.at, self.verdicts)]
         roots = [

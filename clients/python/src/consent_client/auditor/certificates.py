@@ -46,17 +46,28 @@ class Logged:
     Attributes:
         session: its SESSION entry.
         close: its CLOSE entry.
+        certify: its CERTIFY entry, for this certificate.
         size: of the log that they were found in.
     """
 
     session: Session
     close: Close
+    certify: Certify
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A certificate of which everything was proved that can be without pictures."""
+
+    certificate: Certificate
+    manifest: ManifestFile
+    logged: Logged
 
 
 def audit_certificate(
     data: bytes, name: str, shipped: Path, evidence: Path, policy: Policy, source: Source
-) -> Report:
+) -> tuple[Report, Proven | None]:
     """Audits a certificate with all that belongs to it.
 
     Args:
@@ -67,20 +78,25 @@ def audit_certificate(
         policy: whose checkpoints are believed.
         source: the log.
 
+    Returns:
+        The report, and what was proved if nothing failed.
+
     Raises:
         Unreadable, StateError, TransportError: a part of it can not be read.
     """
     report = Report(f"The certificate {name}")
     read = read_certificate(report, data, name)
     if read is None:
-        return report
+        return report, None
     logged = _find(report, read, certify_digest(data), policy, source)
     manifest = open_shipped(report, read, shipped)
     if logged is not None and manifest is not None:
         _check_shown(report, read, logged, manifest, _evidence_file(evidence))
         _bound(report, read, logged)
     _say_limits(report)
-    return report
+    if logged is None or manifest is None or not report.ok:
+        return report, None
+    return report, Proven(read, manifest, logged)
 
 
 def read_certificate(report: Report, data: bytes, name: str) -> Certificate | None:
@@ -146,7 +162,8 @@ def _find(
     except (BadProof, Malformed) as error:
         report.fail(Fault.CONTRADICTION, where, str(error))
         return None
-    return Logged(session, close, vouched.checkpoint.size)
+    certify = Certify(read.session_index, digest)
+    return Logged(session, close, certify, vouched.checkpoint.size)
 
 
 def _session(view: LogView, read: Certificate) -> tuple[Session, Close]:

@@ -2,15 +2,10 @@
 
 import datetime as dt
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Final, NoReturn, Self
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from consent_client.auditor.certificates import (
     EVIDENCE_NAME,
@@ -21,34 +16,35 @@ from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.keeping import Keeping, read_note
 from consent_client.auditor.logs import audit_log
 from consent_client.auditor.own import audit_own
-from consent_client.auditor.pages import page
 from consent_client.auditor.receipts import MAX_RECEIPT_BYTES, audit_receipt
-from consent_client.auditor.reports import Bounded, Finding, Report, number_text
-from consent_client.auditor.sources import Source, open_source, read_file
 from consent_client.auditor.watching import STALE_HOURS, Watch
+from consent_client.cli.audit_pictures import canaries, images
+from consent_client.cli.auditing import (
+    CertificateArgument,
+    HtmlOption,
+    KeyOption,
+    PolicyOption,
+    ShippedOption,
+    Shown,
+    SourceArgument,
+    bytes_of,
+    common_of,
+    end,
+    found,
+    opened_source,
+    policy_of,
+    reading,
+)
 from consent_client.cli.common import (
-    EXIT_INCOMPLETE,
     HELP_NAMES,
     Common,
     InsecureOption,
     JsonOption,
-    err,
     error_json,
-    fail,
     print_json,
-    reported,
-    usage,
 )
-from consent_client.errors import BadNote, BadPolicy, StateError, TransportError
+from consent_client.errors import TransportError
 from consent_client.protocol.certificates import MAX_CERTIFICATE_BYTES
-from consent_client.protocol.notes import NoteVerifier
-from consent_client.protocol.policies import MAX_POLICY_BYTES, Policy, parse_policy
-
-EXIT_FAILED: Final = 5
-"""Something is wrong with what was audited."""
-
-LINE_SECONDS: Final = 10.0
-"""Where there is no terminal, progress is a line as often as this."""
 
 audit = typer.Typer(
     no_args_is_help=True,
@@ -58,28 +54,6 @@ audit = typer.Typer(
     epilog="It ends with 0 where nothing is wrong, 5 where something is, 4 where what is audited "
     "can not be read to the end, 2 for a wrong call.",
 )
-
-SourceArgument = Annotated[
-    str,
-    typer.Argument(metavar="SOURCE", help="A folder with a log, or a registry's address."),
-]
-KeyOption = Annotated[
-    str | None,
-    typer.Option(
-        "--key", metavar="VKEY", help="The registry's verifier key, from somebody you trust."
-    ),
-]
-PolicyOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--policy",
-        metavar="FILE",
-        help="A C2SP tlog-policy: the registry's key, witnesses, and how many must have signed.",
-    ),
-]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write the report as a page, too.")
-]
 
 
 @audit.command(
@@ -111,11 +85,11 @@ def log(
     as_json: JsonOption = False,
 ) -> None:
     """Read a whole log: hash every entry, compare every tile, replay every record's state."""
-    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
-    trusted = _policy(key, policy)
-    with _reading(common), _opened(common, source) as opened:
+    common = common_of(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = policy_of(key, policy)
+    with reading(common), opened_source(common, source) as opened:
         earlier = [(str(path), read_note(path)) for path in checkpoint or ()]
-        with _Shown(common) as shown:
+        with Shown(common) as shown:
             report = audit_log(
                 opened,
                 trusted,
@@ -123,7 +97,7 @@ def log(
                 earlier=earlier,
                 on_progress=shown.progress,
             )
-    _end(common, report, html)
+    end(common, report, html)
 
 
 @audit.command(
@@ -144,29 +118,16 @@ def receipt(
     as_json: JsonOption = False,
 ) -> None:
     """Verify a receipt, offline; with a log, also whether the record is still active there."""
-    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
-    trusted = _policy(key, policy)
-    with _reading(common):
-        text = _bytes(file, MAX_RECEIPT_BYTES).decode("utf-8", "replace")
+    common = common_of(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = policy_of(key, policy)
+    with reading(common):
+        text = bytes_of(file, MAX_RECEIPT_BYTES).decode("utf-8", "replace")
         if source is None:
             report = audit_receipt(text, str(file), trusted)
         else:
-            with _opened(common, source) as opened:
+            with opened_source(common, source) as opened:
                 report = audit_receipt(text, str(file), trusted, opened)
-    _end(common, report, html)
-
-
-CertificateArgument = Annotated[
-    Path, typer.Argument(metavar="CERT", help="The certificate, a certificate.json.")
-]
-ShippedOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--shipped",
-        metavar="MANIFEST",
-        help="The manifest of what is shipped. Default: shipped.manifest beside the certificate.",
-    ),
-]
+    end(common, report, html)
 
 
 @audit.command(
@@ -196,18 +157,18 @@ def certificate(
     as_json: JsonOption = False,
 ) -> None:
     """Verify a certificate: signature, log, shipped manifest, and that every row was cleared."""
-    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
-    trusted = _policy(key, policy)
-    with _reading(common), _opened(common, source) as opened:
-        report = audit_certificate(
-            _bytes(file, MAX_CERTIFICATE_BYTES),
+    common = common_of(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = policy_of(key, policy)
+    with reading(common), opened_source(common, source) as opened:
+        report, _ = audit_certificate(
+            bytes_of(file, MAX_CERTIFICATE_BYTES),
             str(file),
             shipped or file.with_name(SHIPPED_NAME),
             evidence or file.with_name(EVIDENCE_NAME),
             trusted,
             opened,
         )
-    _end(common, report, html)
+    end(common, report, html)
 
 
 @audit.command(
@@ -228,11 +189,11 @@ def own(
     as_json: JsonOption = False,
 ) -> None:
     """Look for your own picture in what a certificate says is shipped."""
-    common = _common(ctx, insecure_http=False, as_json=as_json)
-    with _reading(common):
-        data = _bytes(file, MAX_CERTIFICATE_BYTES)
+    common = common_of(ctx, insecure_http=False, as_json=as_json)
+    with reading(common):
+        data = bytes_of(file, MAX_CERTIFICATE_BYTES)
         report = audit_own(image, data, str(file), shipped or file.with_name(SHIPPED_NAME))
-    _end(common, report, html)
+    end(common, report, html)
 
 
 @audit.command(
@@ -268,17 +229,17 @@ def watch(
     as_json: JsonOption = False,
 ) -> None:
     """Watch a log: alarm where it forks, goes back, stands still, or loses its witnesses."""
-    common = _common(ctx, insecure_http=insecure_http, as_json=as_json)
-    trusted = _policy(key, policy)
+    common = common_of(ctx, insecure_http=insecure_http, as_json=as_json)
+    trusted = policy_of(key, policy)
     if once and keep is None:
         common.note("Without --keep there is nothing to compare the log with.")
-    with _reading(common), _opened(common, source) as opened:
+    with reading(common), opened_source(common, source) as opened:
         watched = Watch(opened, trusted, Keeping(opened, keep), stale)
         while not once:
             _look(common, watched)
             time.sleep(every * 60)
         report = watched.look(dt.datetime.now(dt.UTC))
-    _end(common, report, html)
+    end(common, report, html)
 
 
 def _look(common: Common, watched: Watch) -> None:
@@ -294,130 +255,13 @@ def _look(common: Common, watched: Watch) -> None:
     if common.as_json:
         print_json({"time": now.isoformat()} | report.to_json())
     size = report.facts.get("size", "no")
-    lines = [*map(_found, report.failed)] or [f"{size} entries, nothing is wrong"]
+    lines = [*map(found, report.failed)] or [f"{size} entries, nothing is wrong"]
     for line in lines:
         common.say(f"{now:%Y-%m-%d %H:%M} UTC: {line}")
 
 
-def _common(ctx: typer.Context, *, insecure_http: bool, as_json: bool) -> Common:
-    before = ctx.obj if isinstance(ctx.obj, Common) else Common()
-    return Common(
-        insecure_http=insecure_http or before.insecure_http, as_json=as_json or before.as_json
-    )
-
-
-def _policy(key: str | None, file: Path | None) -> Policy:
-    """Whose signatures are believed."""
-    if (key is None) == (file is None):
-        usage("say whom to believe: --key VKEY, or --policy FILE")
-    try:
-        if key is not None:
-            return Policy.of_log(NoteVerifier.parse(key))
-        data = read_file(file, MAX_POLICY_BYTES) if file is not None else None
-        return parse_policy(b"" if data is None else data)
-    except (BadNote, BadPolicy, Unreadable) as error:
-        usage(f"--{'key' if file is None else 'policy'}: {error}")
-
-
-def _bytes(file: Path, limit: int) -> bytes:
-    data = read_file(file, limit)
-    if data is None:
-        raise Unreadable(f"there is no file {file}", str(file))
-    return data
-
-
-@contextmanager
-def _opened(common: Common, text: str) -> Iterator[Source]:
-    source = open_source(text, insecure_http=common.insecure_http)
-    try:
-        yield source
-    finally:
-        source.close()
-
-
-@contextmanager
-def _reading(common: Common) -> Iterator[None]:
-    """What can not be read ends with a status of its own: nothing is said about it."""
-    with reported(common):
-        try:
-            yield
-        except (Unreadable, TransportError, StateError) as error:
-            fail(common, error, EXIT_INCOMPLETE)
-
-
-def _end(common: Common, report: Report, html: Path | None) -> NoReturn:
-    if html is not None:
-        try:
-            html.write_text(page(report), encoding="utf-8")
-        except OSError as error:
-            message = f"{html} can not be written: {error.strerror}"
-            fail(common, StateError(message, str(html)))
-    if common.as_json:
-        print_json(report.to_json())
-    else:
-        _print(common, report)
-    raise typer.Exit(0 if report.ok else EXIT_FAILED)
-
-
-def _print(common: Common, report: Report) -> None:
-    common.say(report.title)
-    parts = {
-        "What it is about": [f"{name}: {value}" for name, value in report.facts.items()],
-        "FAILED": [*map(_found, report.failed)],
-        "Not listed": [f"{kind.value}: {number} more" for kind, number in report.unlisted()],
-        "To be known": [*map(_found, report.notes)],
-        "Verified": [each.what for each in report.verified],
-        "Bounded": [f"{each.what} ({_numbers(each)})" for each in report.bounded],
-        "Not to be verified, and why": [f"{each.what}: {each.why}" for each in report.unverifiable],
-    }
-    for heading, lines in parts.items():
-        if lines:
-            common.say(f"\n{heading}")
-        for line in lines:
-            common.say(f"  {line}")
-
-
-def _found(finding: Finding) -> str:
-    return f"{finding.fault.value}  {finding.where}: {finding.message}"
-
-
-def _numbers(bounded: Bounded) -> str:
-    return ", ".join(f"{name} {number_text(value)}" for name, value in bounded.numbers.items())
-
-
-class _Shown:
-    """Progress: a bar on a terminal, else a line now and then."""
-
-    def __init__(self, common: Common) -> None:
-        self._common = common
-        self._next_line = time.monotonic() + LINE_SECONDS
-        self._bar = Bar(
-            TextColumn("auditing"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=common.as_json or not err.is_terminal,
-        )
-        self._task = self._bar.add_task("auditing", total=None)
-
-    def progress(self, done: int, total: int) -> None:
-        """A bundle was read."""
-        self._bar.update(self._task, completed=done, total=total)
-        now = time.monotonic()
-        if not err.is_terminal and now >= self._next_line:
-            self._next_line = now + LINE_SECONDS
-            self._common.note(f"read {done} of {total} entries")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
+audit.command(
+    epilog="Example: consent audit images screened/kept --certificate screened/certificate.json "
+    "--log https://registry.example --key KEY --beacon VALUE"
+)(images)
+audit.add_typer(canaries, name="canaries")

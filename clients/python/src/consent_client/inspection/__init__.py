@@ -1,0 +1,1 @@
+"""Audits that look at pictures: samples of what is shipped, and canaries. Need `[images]`."""
