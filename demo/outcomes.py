@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from consent_client.protocol.verdicts import Verdict
+from demo.certifying import CertifiedStory
 from demo.dataset import CUT_SHORT, ORIGINAL, Candidate
 from demo.people import PeopleStory
 from demo.photographs import Photograph, Role
@@ -131,6 +132,7 @@ class Report:
         withdrawn: whose record was withdrawn.
         status_after: what the registry says about it since.
         people: the story of the portraits.
+        certified: the story of the certificate.
         scan: the search of the registry's disk.
         seconds: the whole run.
     """
@@ -144,6 +146,7 @@ class Report:
     withdrawn: Photograph
     status_after: str
     people: PeopleStory
+    certified: CertifiedStory
     scan: Scan
     seconds: float
 
@@ -163,6 +166,7 @@ class Report:
         if not second.log_size > first.log_size:
             problems.append("the second screening did not see the withdrawal")
         problems += self.people.failures
+        problems += self.certified.failures
         return tuple(problems)
 
 

@@ -307,7 +307,13 @@ log size {first.log_size}; the {escape(second.title)} took {second.seconds:.1f} 
 <section><h2>7 · Other photographs of a person</h2>
 {_people(report.people)}
 </section>
-<section><h2>8 · What the registry keeps on disk</h2>
+<section><h2>8 · A certificate, and an audit of it</h2>
+<p>{escape(report.certified.words)}</p>
+<p>The auditor had the builder's files and the registry's public log, and asked neither of them. The
+certificate does not show that the fingerprints are those of the pictures, nor what was trained on.
+</p>
+</section>
+<section><h2>9 · What the registry keeps on disk</h2>
 <p>At the end, all {scan.files} files of the registry ({scan.bytes_read:,} bytes: database,
 write-ahead log, keys, its own log) were searched for {scan.fingerprints} fingerprints, those of the
 registered and those of the screened pictures, as bytes, hexadecimal and base64.

@@ -18,6 +18,7 @@ from consent_client.protocol.statements import Basis, Purpose, Stance, Statement
 from consent_client.protocol.verdicts import Verdict
 from consent_client.registrant import Registrant
 from consent_client.saved_records import SavedRecord
+from demo.certifying import certify
 from demo.dataset import Candidate, build
 from demo.outcomes import Judged, Registered, Report, Screening, judge
 from demo.people import play
@@ -85,6 +86,8 @@ def run(work: Path, *, with_sscd: bool, with_faces: bool, say: Say) -> Report:
             registry, work / "people" / "portrait-of-mine", spaces, seen, with_faces=with_faces
         )
         say(people.words)
+        certified = certify(registry, work / "certificate", _still_opted_out(owners))
+        say(certified.words)
         searched = scan(registry.folder, seen.fingerprints)
     return Report(
         folder=folder,
@@ -96,8 +99,16 @@ def run(work: Path, *, with_sscd: bool, with_faces: bool, say: Say) -> Report:
         withdrawn=leaving.registered.photograph,
         status_after=status,
         people=people,
+        certified=certified,
         scan=searched,
         seconds=time.monotonic() - began,
+    )
+
+
+def _still_opted_out(owners: list[_Owner]) -> Photograph:
+    photographs = [owner.registered.photograph for owner in owners]
+    return next(
+        each for each in photographs if each.role is Role.OPTED_OUT and each.name != WITHDRAWN
     )
 
 

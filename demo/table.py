@@ -39,6 +39,7 @@ def show(report: Report, console: Console) -> None:
         f"{report.status_after}."
     )
     console.print(report.people.words)
+    console.print(report.certified.words)
     scan = report.scan
     console.print(
         f"Searched {scan.files} files of the registry ({scan.bytes_read:,} bytes) for the "

@@ -77,6 +77,18 @@ def test_the_photograph_of_eleven_years_before_is_excluded_and_nobody_elses(play
     assert words in " ".join(printed.split())
 
 
+def test_a_certificate_passes_its_audit_and_a_tampered_manifest_does_not(played) -> None:
+    report, page, printed = played
+    story = report.certified
+    assert story.failures == ()
+    assert (story.excluded, story.shipped) == (1, story.screened - 1)
+    assert story.genuine == ()
+    assert "not what the certificate says is shipped" in story.tampered[0]
+    for shown in (page, " ".join(printed.split())):
+        assert f"{story.screened} cuttings were committed to" in shown
+        assert "found nothing wrong" in shown
+
+
 def test_no_fingerprint_is_on_the_registrys_disk(report: Report) -> None:
     assert report.scan.found == 0
     assert report.scan.fingerprints > 100
