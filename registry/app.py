@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from registry.log_files import log_file
 from registry.services.clock import Clock, SystemClock
 from registry.services.running import Registry, running
 from registry.settings import Settings
+from registry.snapshot_files import snapshot_file
 from registry.tlog.storage import FolderStorage, LogStorage
 from registry.web import page_routes
 
@@ -45,6 +47,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
                 "/graphql", served, methods=["GET", "POST"] if settings.development else ["POST"]
             ),
             Route("/log/{path:path}", _log_file(FolderStorage(settings.log_dir))),
+            Route("/snapshots/{path:path}", _snapshot_file(settings.snapshot_dir)),
             Route("/health", _health),
             Route("/ready", served.ready),
             *page_routes(),
@@ -59,6 +62,13 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
 def _log_file(storage: LogStorage) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         return await log_file(request, storage)
+
+    return serve
+
+
+def _snapshot_file(folder: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return await snapshot_file(request, folder)
 
     return serve
 

@@ -28,11 +28,12 @@ FALSE_SHARE: Final = 0.01
 LEAST_CHANGES: Final = 256
 """Codes that come or go in each space with a delta, dummies included."""
 
-LEAST_EXACT: Final = 4_096
+LEAST_EXACT: Final = 65_536
+"""Codes in an exact space of the first base. A bit more in a later base makes those stand out who
+were there before; with so many dummies none is needed below 80,000 codes. They take 200 KB."""
+
 LEAST_OTHERS: Final = 256
-"""Codes in a space of a base; powers of two from there on. Between a power of two and what f allows
-there is room for 28 % more: in an exact space that has to be worth some deltas, elsewhere fewer
-codes are fewer false candidates."""
+"""The same elsewhere: with a radius, each dummy makes candidates of its own."""
 
 MOST_DELTAS: Final = 64
 """After so many a new base is made: a client that comes anew fetches them all."""
@@ -112,7 +113,8 @@ def base(registered: Registered, secret: bytes, before: Contents | None) -> Plan
         fingerprints = registered.get(space.id, np.empty((0, space.size), np.uint8))
         kept = 0 if before is None else dummies_in(before, secret, space.id)
         size = padded_size(space.id, len(code_sets.code_set(fingerprints)) + kept)
-        bits[space.id] = bits_of(space.id, size)
+        known = 0 if before is None else before.bits[space.id]
+        bits[space.id] = max(known, bits_of(space.id, size))  # fewer would lose what is kept
         drawn = _drawn(secret, space.id, bits[space.id])
         real = code_sets.code_set(coding_of(space.id, bits[space.id]).codes(fingerprints))
         codes[space.id] = _filled(_with_dummies(real, drawn, kept), drawn, kept, size)
@@ -138,7 +140,7 @@ def rebuilt(
 def padded_size(space_id: str, count: int) -> int:
     """N_padded: how many codes a base has where there are so many to be shown."""
     least = LEAST_EXACT if SPACES[space_id].kind is Kind.EXACT else LEAST_OTHERS
-    return max(least, 1 << max(count - 1, 0).bit_length())
+    return max(least, -(-count // LEAST_CHANGES) * LEAST_CHANGES)
 
 
 def bits_of(space_id: str, size: int) -> int:

@@ -23,6 +23,7 @@ from consent_client.cli.protect import protect
 from consent_client.cli.receipts import receipt
 from consent_client.cli.records import recover, status, withdraw
 from consent_client.cli.screen import screen
+from consent_client.cli.snapshot import snapshot
 
 main = typer.Typer(
     name="consent",
@@ -69,6 +70,7 @@ def options(
 
 
 main.add_typer(phrase, name="phrase")
+main.add_typer(snapshot, name="snapshot")
 main.add_typer(audit, name="audit")
 main.add_typer(certificate, name="certificate")
 main.command(

@@ -55,7 +55,7 @@ def write_parts(changed: Change) -> list[bytes]:
     """The files of a change, at least one."""
     codes = np.concatenate([changed.added, changed.removed])
     removed = np.arange(len(codes)) >= len(changed.added)
-    order = np.argsort(codes.view(f"S{codes.shape[1]}").reshape(-1), kind="stable")
+    order = code_sets.order(codes)
     codes, removed = codes[order], removed[order]
     return [
         _written(codes[start : start + MOST_ROWS], removed[start : start + MOST_ROWS])
