@@ -1,9 +1,17 @@
 /** The steps of the page, in its own words. */
 
-import type { Page } from "playwright-core";
+import { readFileSync } from "node:fs";
+import type { Locator, Page } from "playwright-core";
+import type { Route } from "../src/app/routes";
 import { en } from "../src/i18n/en";
 
-const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+/** A button that can be seen. */
+export const button = (page: Page, name: string): Locator =>
+  page.getByRole("button", { name, exact: true });
+
+export async function goTo(page: Page, route: Route): Promise<void> {
+  await page.getByRole("link", { name: en.nav[route], exact: true }).click();
+}
 
 /** Chooses photographs and goes on to the statement. */
 export async function choose(page: Page, files: readonly string[]): Promise<void> {
@@ -11,10 +19,12 @@ export async function choose(page: Page, files: readonly string[]): Promise<void
     .locator("input[type=file]:visible")
     .first()
     .setInputFiles([...files]);
+  const computing = page.locator(".photo .hint", { hasText: en.protect.computing });
   await page
-    .locator(".photo .hint", { hasText: en.protect.computing })
-    .first()
-    .waitFor({ state: "detached" });
+    .locator(".photo")
+    .nth(files.length - 1)
+    .waitFor();
+  while ((await computing.count()) > 0) await computing.first().waitFor({ state: "detached" });
   await button(page, en.next).click();
 }
 
@@ -22,11 +32,11 @@ export async function choose(page: Page, files: readonly string[]): Promise<void
 export async function takeWords(page: Page): Promise<string> {
   const words = await page.locator(".words li").allTextContents();
   await button(page, en.protect.kept).click();
+  await page.getByRole("heading", { name: en.protect.confirmTitle }).waitFor();
   for (const field of await page.locator("form:visible input[type=text]").all()) {
-    const label = await page
-      .locator(`label[for="${await field.getAttribute("id")}"]`)
-      .textContent();
-    await field.fill(words[Number(/\d+/.exec(label ?? "")?.[0]) - 1] ?? "");
+    const id = (await field.getAttribute("id")) ?? "";
+    const label = (await page.locator(`label[for="${id}"]`).textContent()) ?? "";
+    await field.fill(words[Number(/\d+/.exec(label)?.[0]) - 1] ?? "");
   }
   await button(page, en.next).click();
   return words.join(" ");
@@ -41,4 +51,8 @@ export async function register(page: Page, files: readonly string[]): Promise<st
   return words;
 }
 
-export { button };
+/** What a button saves. */
+export async function saved(page: Page, by: Locator): Promise<Buffer> {
+  const [download] = await Promise.all([page.waitForEvent("download"), by.click()]);
+  return readFileSync(await download.path());
+}

@@ -1,8 +1,8 @@
 /** The frame of all pages: menu, language, and what is shown. */
 
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { isLanguage, LANGUAGES, languageOf, TextsContext, textsIn } from "../i18n";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { isLanguage, LANGUAGES, type Texts, TextsContext, textsIn } from "../i18n";
 import { LogPage } from "../pages/log";
 import { ProtectPage } from "../pages/protect";
 import { RecordsPage } from "../pages/records";
@@ -17,10 +17,10 @@ const PAGES: Readonly<Record<Route, (props: { readonly isShown: boolean }) => JS
   log: LogPage,
 };
 
-export function App({ session }: { readonly session: Session }): JSX.Element {
-  const [language, setLanguage] = useState(() => languageOf(navigator.languages));
-  const texts = useMemo(() => textsIn(language), [language]);
-  const { t } = texts;
+export function App(props: { readonly session: Session; readonly texts: Texts }): JSX.Element {
+  const { session } = props;
+  const [texts, setTexts] = useState(props.texts);
+  const { t, language } = texts;
   const route = useRoute();
   const isOnline = useOnline();
   const origin = useOrigin(session);
@@ -85,11 +85,13 @@ export function App({ session }: { readonly session: Session }): JSX.Element {
               {t.chooseLanguage}{" "}
               <select
                 value={language}
-                onChange={({ currentTarget: { value } }) => isLanguage(value) && setLanguage(value)}
+                onChange={({ currentTarget: { value } }) => {
+                  if (isLanguage(value)) void textsIn(value).then(setTexts);
+                }}
               >
-                {Object.entries(LANGUAGES).map(([code, messages]) => (
+                {Object.entries(LANGUAGES).map(([code, name]) => (
                   <option key={code} value={code} lang={code}>
-                    {messages.language}
+                    {name}
                   </option>
                 ))}
               </select>

@@ -4,6 +4,9 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { expectedAttempts, solveInWorker } from "../proof-of-work";
 import { Registrant, type Waiting } from "../registrant";
+import { Connection } from "../registrant/connection";
+import { registryInfo, type RegistryInfo } from "../registrant/operations";
+import { logEntries, type Placed } from "../registrant/own-log";
 import { Fingerprinter } from "../workers/fingerprinting";
 import { browserPlace } from "./place";
 import { Vault } from "./vault";
@@ -14,15 +17,24 @@ export type Sending =
 
 export class Session {
   readonly vault = new Vault(browserPlace);
-  readonly registrant: Registrant;
   readonly fingerprinter = new Fingerprinter();
+  readonly #address: string;
+  readonly #connection: Connection;
+  #registrant: Registrant;
   /** Told how far a record being sent is, and of waits that the registry asks for. */
   onSending: (sending: Sending) => void = () => undefined;
   onWait: (waiting: Waiting) => void = () => undefined;
 
   constructor(address: string) {
+    this.#address = address;
+    this.#connection = new Connection(address);
+    this.#registrant = this.#met();
+  }
+
+  /** One that has yet to meet the registry, and to check it against the key that is kept. */
+  #met(): Registrant {
     let expected = 1;
-    this.registrant = new Registrant(address, this.vault, {
+    return new Registrant(this.#address, this.vault, {
       solve: async (challenge, recordId, onAttempts) => {
         expected = expectedAttempts(challenge, recordId);
         this.onSending({ stage: "working", share: 0 });
@@ -38,8 +50,40 @@ export class Session {
     });
   }
 
+  get registrant(): Registrant {
+    return this.#registrant;
+  }
+
+  /** Opens what is kept in this browser, and meets the registry anew by the key kept there. */
+  async unlock(passphrase: string): Promise<void> {
+    await this.vault.unlock(passphrase);
+    this.#registrant = this.#met();
+  }
+
+  /** Forgets the words and records on this page; what is kept in the browser stays, locked. */
+  forget(): void {
+    this.vault.close();
+    this.#registrant = this.#met();
+  }
+
   get state(): Registrant["state"] {
     return this.registrant.state;
+  }
+
+  /** The registry as it is now. */
+  info(): Promise<RegistryInfo> {
+    return this.#connection.run(registryInfo());
+  }
+
+  /** The public log from (about) `start` on, with what `logEntries` throws. */
+  async *log(start = 0): AsyncGenerator<Placed> {
+    yield* logEntries(this.#connection, await this.info(), start);
+  }
+
+  /** The newest checkpoint, a signed note that is not verified yet; null: nothing is published. */
+  async checkpoint(): Promise<string | null> {
+    const response = await fetch("/log/checkpoint", { cache: "no-store", credentials: "omit" });
+    return response.ok ? response.text() : null;
   }
 }
 

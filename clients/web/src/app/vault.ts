@@ -111,7 +111,7 @@ export class Vault implements Store {
       return work();
     };
     if (this.#lock !== null && typeof navigator !== "undefined" && "locks" in navigator) {
-      return navigator.locks.request("consent vault", fresh) as Promise<Result>;
+      return navigator.locks.request("consent vault", fresh);
     }
     const done = this.#last.then(fresh, fresh);
     this.#last = done.catch(() => undefined);

@@ -1,7 +1,6 @@
 /** English: the language that the others are translated from. */
 
 export const en = {
-  language: "English",
   title: "Consent registry",
   skip: "Skip to the content",
   menu: "Pages",

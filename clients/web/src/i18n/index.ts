@@ -2,20 +2,30 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { de } from "./de";
 import { en, type Messages } from "./en";
-import { fr } from "./fr";
 
 export type { Messages } from "./en";
 
-export const LANGUAGES = { en, de, fr } as const satisfies Record<string, Messages>;
+/** The languages by their own names. */
+export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français" } as const;
 export type Language = keyof typeof LANGUAGES;
+
+const MESSAGES: Readonly<Record<Language, () => Promise<Messages>>> = {
+  en: async () => en,
+  de: async () => (await import("./de")).de,
+  fr: async () => (await import("./fr")).fr,
+};
 
 export const isLanguage = (text: string): text is Language => Object.hasOwn(LANGUAGES, text);
 
 /** The first of the languages wished for that there is; English otherwise. */
 export function languageOf(wished: readonly string[]): Language {
   return wished.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage) ?? "en";
+}
+
+/** All texts of a language, fetched when it is first wanted. */
+export async function textsIn(language: Language): Promise<Texts> {
+  return textsOf(language, await MESSAGES[language]());
 }
 
 export type Values = Readonly<Record<string, string | number>>;
@@ -30,36 +40,38 @@ export function fill(language: Language, message: string, values: Values): strin
 }
 
 /** The form of a message that a count takes in the language. */
-export function counted(
-  language: Language,
-  forms: { readonly one: string; readonly other: string },
-  count: number,
-): string {
+export function counted(language: Language, forms: Forms, count: number): string {
   const form = new Intl.PluralRules(language).select(count) === "one" ? forms.one : forms.other;
   return fill(language, form, { count });
+}
+
+/** A message for one, and for more. */
+export interface Forms {
+  readonly one: string;
+  readonly other: string;
 }
 
 export interface Texts {
   readonly language: Language;
   readonly t: Messages;
-  fill(message: string, values: Values): string;
-  counted(forms: { readonly one: string; readonly other: string }, count: number): string;
+  readonly fill: (message: string, values: Values) => string;
+  readonly counted: (forms: Forms, count: number) => string;
   /** A UTC day number (days since 1970-01-01), written out. */
-  day(day: number): string;
+  readonly day: (day: number) => string;
 }
 
-export function textsIn(language: Language): Texts {
+function textsOf(language: Language, t: Messages): Texts {
   const days = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" });
   return {
     language,
-    t: LANGUAGES[language],
+    t,
     fill: (message, values) => fill(language, message, values),
     counted: (forms, count) => counted(language, forms, count),
     day: (day) => days.format(day * 86_400_000),
   };
 }
 
-export const TextsContext = createContext<Texts>(textsIn("en"));
+export const TextsContext = createContext<Texts>(textsOf("en", en));
 
 /** The messages of the language chosen. */
 export const useTexts = (): Texts => useContext(TextsContext);

@@ -25,17 +25,17 @@ type Step = (typeof STEPS)[number];
 
 const today = (): number => dayOf(Date.now() / 1000);
 
-export function ProtectPage(_: { readonly isShown: boolean }): JSX.Element {
+export function ProtectPage(): JSX.Element {
   const texts = useTexts();
   const { t } = texts;
   const session = useSession();
-  const { registrant, state, fingerprinter } = session;
+  const { fingerprinter } = session;
   const [step, setStep] = useState<Step>("choose");
   const [photos, setPhotos] = usePhotos();
   const [choices, setChoices] = useState(FIRST_CHOICES);
   const [wrong, setWrong] = useState<string | null>(null);
   const [wrongChoice, setWrongChoice] = useState<ReturnType<typeof wrongWith>>(null);
-  const [origin, setOrigin] = useState("");
+  const [origin, setOrigin] = useState(location.host);
   const [isSending, setSending] = useState(false);
   const [waits, setWaits] = useState<number | null>(null);
   const numbers = useRef(0);
@@ -70,19 +70,23 @@ export function ProtectPage(_: { readonly isShown: boolean }): JSX.Element {
     }
   };
 
+  /** Nobody waits for it: without a network it takes long to find out. */
+  const nameRegistry = (): Promise<void> =>
+    session.registrant.origin().then(setOrigin, () => undefined);
+
   const toPhrase = async (): Promise<void> => {
     const found = wrongWith(choices, today());
     setWrongChoice(found);
     if (found !== null) return;
-    setOrigin(await registrant.origin().catch(() => ""));
-    if (await state.hasPhrase()) await send();
+    void nameRegistry();
+    if (await session.state.hasPhrase()) await send();
     else setStep("phrase");
   };
 
   const send = async (): Promise<void> => {
     setStep("send");
     setSending(true);
-    setOrigin(await registrant.origin().catch(() => ""));
+    void nameRegistry();
     for (const photo of usable(photos)) {
       if (photo.sending.stage !== "registered") await sendOne(photo);
     }
@@ -105,7 +109,7 @@ export function ProtectPage(_: { readonly isShown: boolean }): JSX.Element {
         label: file.name,
       };
       const checking = (): void => tell({ stage: "checking" });
-      const registered = await registerPicture(registrant, wanted, checking);
+      const registered = await registerPicture(session.registrant, wanted, checking);
       tell({ stage: "registered", registered });
     } catch (error) {
       tell({ stage: "failed", error });

@@ -1,7 +1,311 @@
-import type { JSX } from "preact";
-import { useTexts } from "../i18n";
+/** Verify: a dropped receipt, withdrawal or checkpoint, checked in the page and told in words. */
 
-export function VerifyPage(_: { readonly isShown: boolean }): JSX.Element {
-  const { t } = useTexts();
-  return <h1>{t.verify.title}</h1>;
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { reasonOf } from "../app/reasons";
+import { useSession } from "../app/session";
+import { examine, type Finding, MAX_CHARACTERS, type Since, sinceThen } from "../app/verifying";
+import { Failure } from "../components/failure";
+import { Button, Field, FilePicker, FocusHeading } from "../components/parts";
+import { inWords } from "../components/statements";
+import { useTexts } from "../i18n";
+import { encodeBase64, imageDigest, NoteVerifier, type Receipt, sameBytes } from "../protocol";
+import type { SignedWithdrawal } from "../registrant";
+
+interface Examined {
+  readonly number: number;
+  readonly finding: Finding;
+}
+
+export function VerifyPage(): JSX.Element {
+  const texts = useTexts();
+  const { verify } = texts.t;
+  const { registrant } = useSession();
+  const [text, setText] = useState("");
+  const [key, setKey] = useState("");
+  const [known, setKnown] = useState("");
+  const [examined, setExamined] = useState<Examined | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [isEmpty, setEmpty] = useState(false);
+
+  const check = async (given: string): Promise<void> => {
+    setError(null);
+    setEmpty(given.trim() === "");
+    if (given.trim() === "") return;
+    try {
+      const { verifier } = await registrant.meet();
+      setKnown(verifier.name);
+      const further = key.trim() === "" ? [] : [NoteVerifier.parse(key.trim())];
+      const finding = examine(given, [...further, verifier]);
+      setExamined((before) => ({ number: (before?.number ?? 0) + 1, finding }));
+    } catch (reason) {
+      setError(reason);
+    }
+  };
+
+  const read = async ([file]: readonly File[]): Promise<void> => {
+    if (file === undefined) return;
+    const content = file.size > MAX_CHARACTERS ? "-" : await file.text();
+    setText(content);
+    await check(content);
+  };
+
+  return (
+    <>
+      <h1>{verify.title}</h1>
+      <p class="lead">{verify.lead}</p>
+      <FilePicker
+        title={verify.drop}
+        button={verify.choose}
+        onFiles={(files) => void read(files)}
+      />
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void check(text);
+        }}
+      >
+        <Field label={verify.paste} wrong={isEmpty ? verify.nothing : undefined}>
+          {(attributes) => (
+            <textarea
+              {...attributes}
+              class="text"
+              rows={4}
+              value={text}
+              spellcheck={false}
+              onInput={({ currentTarget: { value } }) => setText(value)}
+            />
+          )}
+        </Field>
+        {examined?.finding.kind === "foreign" && (
+          <>
+            <p class="note" role="status">
+              {texts.fill(verify.foreign, { origin: examined.finding.origin, known })}
+            </p>
+            <Field
+              label={texts.fill(verify.key, { origin: examined.finding.origin })}
+              hint={verify.keyHint}
+            >
+              {(attributes) => (
+                <input
+                  {...attributes}
+                  type="text"
+                  value={key}
+                  onInput={({ currentTarget: { value } }) => setKey(value)}
+                />
+              )}
+            </Field>
+          </>
+        )}
+        {error !== null && <Failure error={error} />}
+        <p class="buttons">
+          <Button kind="main" submit>
+            {verify.check}
+          </Button>
+        </p>
+      </form>
+      {examined !== null && <Told key={examined.number} finding={examined.finding} />}
+      <p class="hint">{verify.otherKinds}</p>
+    </>
+  );
+}
+
+function Told({ finding }: { readonly finding: Finding }): JSX.Element | null {
+  const texts = useTexts();
+  const { verify } = texts.t;
+  switch (finding.kind) {
+    case "receipt":
+      return <ToldReceipt {...finding} />;
+    case "withdrawal":
+      return <ToldWithdrawal signed={finding.signed} />;
+    case "checkpoint":
+      return (
+        <section class="outcome good">
+          <FocusHeading>{verify.good}</FocusHeading>
+          <p>
+            {texts.fill(verify.checkpointText, {
+              origin: finding.checkpoint.origin,
+              size: finding.checkpoint.size,
+              root: encodeBase64(finding.checkpoint.root),
+            })}
+          </p>
+          <Others names={finding.others} />
+        </section>
+      );
+    case "wrong":
+      return (
+        <section class="outcome bad">
+          <FocusHeading>{verify.bad}</FocusHeading>
+          <p>{texts.fill(verify.reason, { reason: finding.error.message })}</p>
+        </section>
+      );
+    case "unknown":
+      return (
+        <section class="outcome">
+          <FocusHeading>{verify.unknown}</FocusHeading>
+          <p>{verify.notKnown}</p>
+        </section>
+      );
+    case "foreign":
+      return null;
+  }
+}
+
+function Others({ names }: { readonly names: readonly string[] }): JSX.Element {
+  const texts = useTexts();
+  const { verify } = texts.t;
+  if (names.length === 0) return <p class="hint">{verify.unwitnessed}</p>;
+  return (
+    <p class="hint">
+      {texts.fill(verify.witnessed, { names: names.join(", ") })} {verify.notChecked}
+    </p>
+  );
+}
+
+function ToldReceipt(finding: Extract<Finding, { readonly kind: "receipt" }>): JSX.Element {
+  const texts = useTexts();
+  const { t } = texts;
+  const { verify } = t;
+  const { receipt, checkpoint, others } = finding;
+  const { statement, proof } = receipt.fields;
+  return (
+    <section class="outcome good">
+      <FocusHeading>{verify.good}</FocusHeading>
+      <p>
+        {texts.fill(verify.receiptText, {
+          index: proof.index,
+          origin: checkpoint.origin,
+          size: checkpoint.size,
+        })}
+      </p>
+      <dl>
+        <dt>{verify.states}</dt>
+        <dd>{inWords(texts, statement)}</dd>
+        <dt>{t.protect.basisTitle}</dt>
+        <dd>{t.protect.bases[statement.basis]}</dd>
+      </dl>
+      <p class="hint">{verify.receiptLimits}</p>
+      <Others names={others} />
+      <AsOfNow receipt={receipt} origin={checkpoint.origin} />
+      <SamePicture receipt={receipt} />
+    </section>
+  );
+}
+
+function AsOfNow(props: {
+  readonly receipt: Receipt;
+  readonly origin: string;
+}): JSX.Element | null {
+  const texts = useTexts();
+  const { t } = texts;
+  const session = useSession();
+  const { receipt, origin } = props;
+  const [since, setSince] = useState<Since | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  const [isHere, setHere] = useState(true);
+
+  const look = async (): Promise<void> => {
+    try {
+      if ((await session.registrant.origin()) !== origin) setHere(false);
+      else setSince(await sinceThen(receipt, origin, session.log(receipt.fields.proof.index)));
+    } catch (reason) {
+      setError(reason);
+    }
+  };
+  useOnce(() => void look());
+
+  if (!isHere) return null;
+  return (
+    <p role="status">
+      {error !== null && texts.fill(t.verify.nowUnknown, { reason: reasonOf(texts, error) })}
+      {error === null && since === null && t.working}
+      {since?.kind === "active" && texts.fill(t.verify.nowActive, { size: since.size })}
+      {since?.kind === "lost" && t.verify.nowLost}
+      {since?.kind === "ended" &&
+        texts.fill(t.verify.nowEnded, {
+          status: t.records.status[since.status],
+          index: since.index,
+        })}
+    </p>
+  );
+}
+
+function useOnce(work: () => void): void {
+  const [isDone, setDone] = useState(false);
+  if (isDone) return;
+  setDone(true);
+  work();
+}
+
+function SamePicture({ receipt }: { readonly receipt: Receipt }): JSX.Element {
+  const texts = useTexts();
+  const { verify } = texts.t;
+  const { fingerprinter } = useSession();
+  const [isSame, setSame] = useState<boolean | null>(null);
+  const [error, setError] = useState<unknown>(null);
+
+  const compare = async ([file]: readonly File[]): Promise<void> => {
+    if (file === undefined) return;
+    setError(null);
+    setSame(null);
+    try {
+      const { fingerprints } = await fingerprinter.of(file);
+      setSame(sameBytes(imageDigest(fingerprints), receipt.fields.imageDigest));
+    } catch (reason) {
+      setError(reason);
+    }
+  };
+
+  return (
+    <>
+      <h3>{verify.withPicture}</h3>
+      <FilePicker
+        title={verify.drop}
+        button={verify.choosePicture}
+        hint={verify.pictureHint}
+        accept="image/*"
+        onFiles={(files) => void compare(files)}
+      />
+      <p role="status">
+        {isSame !== null && (isSame ? verify.isPicture : verify.notPicture)}
+        {error !== null && reasonOf(texts, error)}
+      </p>
+    </>
+  );
+}
+
+function ToldWithdrawal({ signed }: { readonly signed: SignedWithdrawal }): JSX.Element {
+  const texts = useTexts();
+  const { t } = texts;
+  const { verify } = t;
+  const { registrant } = useSession();
+  const [status, setStatus] = useState<string | null>(null);
+  const [error, setError] = useState<unknown>(null);
+
+  const send = async (): Promise<void> => {
+    setError(null);
+    try {
+      setStatus(t.records.status[await registrant.sendWithdrawal(signed)]);
+    } catch (reason) {
+      setError(reason);
+    }
+  };
+
+  return (
+    <section class="outcome good">
+      <FocusHeading>{verify.good}</FocusHeading>
+      <p>{texts.fill(verify.withdrawalText, { origin: signed.origin })}</p>
+      {status === null && (
+        <p class="buttons">
+          <Button kind="danger" onClick={() => void send()}>
+            {verify.sendWithdrawal}
+          </Button>
+        </p>
+      )}
+      <p role="status">
+        {status !== null && texts.fill(verify.sentWithdrawal, { status })}
+        {error !== null && reasonOf(texts, error)}
+      </p>
+    </section>
+  );
 }

@@ -2,9 +2,9 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { reasonOf } from "../../app/reasons";
 import { useSession } from "../../app/session";
-import { Alert, Button, Field, FocusHeading } from "../../components/parts";
+import { Failure } from "../../components/failure";
+import { Button, Field, FocusHeading } from "../../components/parts";
 import { Words, WordsField } from "../../components/words";
 import { useTexts } from "../../i18n";
 import { newPhrase, PHRASE_WORDS } from "../../protocol";
@@ -141,7 +141,7 @@ function Confirm(props: {
 function Enter(props: { readonly onNew: () => void; readonly onDone: () => void }): JSX.Element {
   const texts = useTexts();
   const { protect, working } = texts.t;
-  const { registrant, state, vault } = useSession();
+  const session = useSession();
   const [words, setWords] = useState("");
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -150,11 +150,11 @@ function Enter(props: { readonly onNew: () => void; readonly onDone: () => void 
     setBusy(true);
     setError(null);
     try {
-      await state.createPhrase(words);
-      await registrant.recover();
+      await session.state.createPhrase(words);
+      await session.registrant.recover();
       props.onDone();
     } catch (reason) {
-      if (!vault.isKept) vault.close();
+      session.forget();
       setError(reason);
     } finally {
       setBusy(false);
@@ -171,7 +171,7 @@ function Enter(props: { readonly onNew: () => void; readonly onDone: () => void 
       <FocusHeading>{protect.haveWords}</FocusHeading>
       <p>{protect.enterWords}</p>
       <WordsField value={words} wrong={undefined} onInput={setWords} />
-      {error !== null && <Alert>{reasonOf(texts, error)}</Alert>}
+      {error !== null && <Failure error={error} />}
       <p class="buttons">
         <Button onClick={props.onNew}>{protect.newWords}</Button>
         <Button kind="main" submit disabled={isBusy}>

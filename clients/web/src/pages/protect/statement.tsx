@@ -82,8 +82,7 @@ export function StatementStep(props: {
     <>
       <FocusHeading>{protect.statementTitle}</FocusHeading>
       <p>{texts.fill(protect.statementLead, { photographs: texts.counted(photographs, count) })}</p>
-      <fieldset class="choices">
-        <legend class="visually-hidden">{protect.statementTitle}</legend>
+      <fieldset class="choices" aria-label={protect.statementTitle}>
         {[false, true].map((perUse) => (
           <label key={String(perUse)} class="choice">
             <input
