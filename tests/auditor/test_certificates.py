@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from consent_client.auditor.certificates import audit_certificate
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.own import audit_own
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import FolderSource
-from consent_client.errors import StateError
+from consent_client.errors import StateError, Unreadable
 from consent_client.manifest_files import write_manifest
 from consent_client.protocol.certificates import certify_digest
 from consent_client.protocol.log import Certify, Close

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.keeping import Keeping
 from consent_client.auditor.logs import audit_log
 from consent_client.auditor.reports import MAX_LISTED, Fault, Report
 from consent_client.auditor.sources import FolderSource
+from consent_client.errors import Unreadable
 from consent_client.protocol.log import (
     Certify,
     Close,
@@ -369,6 +369,45 @@ def test_what_was_kept_of_a_wrong_log_accuses_nobody_later(
     published.write(plain(600))
     assert audited(published, keep).ok
     assert audited(published, keep).ok
+
+
+def test_what_was_kept_before_an_interruption_accuses_nobody(
+    published: Published, tmp_path: Path
+) -> None:
+    entries = plain(600)
+    entries[3] = register(5).encode()
+    published.write(entries)
+    keep = tmp_path / "keep"
+    source = FolderSource(published.folder)
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 512:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit_log(source, POLICY, keep=Keeping(source, keep), now=NOW, on_progress=interrupt)
+    assert (keep / "tile/entries/000").exists()
+    published.write(plain(600))
+    report = audited(published, keep)
+    assert report.ok, report.failed
+    assert report.facts["filesKeptFromBefore"] == 0
+
+
+def test_an_interrupted_audit_goes_on(published: Published, tmp_path: Path) -> None:
+    published.write(plain(1_000))
+    keep = tmp_path / "keep"
+    source = FolderSource(published.folder)
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 512:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        audit_log(source, POLICY, keep=Keeping(source, keep), now=NOW, on_progress=interrupt)
+    (published.folder / "tile/entries/000").unlink()
+    report = audited(published, keep)
+    assert report.ok
+    assert report.facts["filesKeptFromBefore"] == 4
 
 
 # Hostile sources

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.logs import audit_log
 from consent_client.auditor.reports import Fault
 from consent_client.auditor.sources import TRIES, WebSource, open_source
-from consent_client.errors import InsecureRegistry, TransportError, Unreachable
+from consent_client.errors import InsecureRegistry, TransportError, Unreachable, Unreadable
 from tests.support.published import POLICY, Published, plain
 
 type Answer = Callable[[BaseHTTPRequestHandler], None]

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from consent_client.auditor.errors import NotPublished
 from consent_client.auditor.sources import FolderSource
 from consent_client.auditor.view import LogView
-from consent_client.errors import BadProof, Malformed
+from consent_client.errors import BadProof, Malformed, NotPublished
 from consent_client.protocol.checkpoints import open_checkpoint
 from tests.support.published import SIGNER, Published, plain, register
 

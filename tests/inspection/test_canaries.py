@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.reports import Fault
-from consent_client.errors import OutputError
+from consent_client.errors import OutputError, Unreadable
 from consent_client.inspection.canaries import (
     EDITS,
     audit_canaries,

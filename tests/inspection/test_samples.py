@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from consent_client.auditor.certificates import Proven, audit_certificate
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import FolderSource
+from consent_client.errors import Unreadable
 from consent_client.inspection.samples import audit_images
 from consent_client.protocol.fingerprints import image_digest
 from consent_client.protocol.verdicts import Verdict

@@ -14,6 +14,7 @@
     │   ├── BadUrl                an address that has no canonical form
     │   ├── BadNote               a signed note, not well-formed or not signed by the key expected
     │   ├── BadProof              a Merkle proof that does not show what it is said to show
+    │   │   └── NotPublished          a log lacks a file that its checkpoint signs; `.path` names it
     │   ├── BadCheckpoint         a note's text that is no checkpoint, or another log's
     │   ├── BadPolicy             a policy that can not be read; `.line` says where
     │   ├── BadManifest           rows out of order, or no manifest; `.row` says where
@@ -56,6 +57,7 @@
     │   ├── SnapshotIncomplete        a file is missing
     │   ├── SnapshotDamaged           a file is not what was signed
     │   └── SnapshotUntrusted         not signed by this registry's keys
+    ├── Unreadable                what is to be audited can not be read; `.source` names it
     ├── NothingToExport           another vocabulary has no word for what is stated
     └── MissingExtra              an optional library is not installed; `.extra` says what brings it
 
@@ -151,6 +153,20 @@ class BadProof(ProtocolError):
     """A Merkle proof that does not show what it is said to show."""
 
     code = "BAD_PROOF"
+
+
+class NotPublished(BadProof):
+    """A log does not publish what its checkpoint signs, so that nothing can be proved by it.
+
+    Attributes:
+        path: of the file, below the log.
+    """
+
+    code = "NOT_PUBLISHED"
+
+    def __init__(self, path: str, why: str = "it is not there") -> None:
+        super().__init__(f"{path}: the checkpoint signs it, and {why}")
+        self.path = path
 
 
 class BadCheckpoint(ProtocolError):
@@ -521,6 +537,20 @@ class SnapshotUntrusted(SnapshotError):
     """It is not signed by this registry's keys."""
 
     code = "SNAPSHOT_UNTRUSTED"
+
+
+class Unreadable(ConsentError):
+    """What is to be audited can not be read, or is longer than anything of its kind.
+
+    Attributes:
+        source: the file, folder or address concerned.
+    """
+
+    code = "UNREADABLE"
+
+    def __init__(self, message: str, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
 
 
 class NothingToExport(ConsentError):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.logs import read_checkpoint, vouched_for
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import CHECKPOINT, Source
@@ -17,6 +16,7 @@ from consent_client.errors import (
     BadProof,
     Malformed,
     ProtocolError,
+    Unreadable,
 )
 from consent_client.manifest_files import ManifestFile, open_manifest
 from consent_client.protocol.certificates import (

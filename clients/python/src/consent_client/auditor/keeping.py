@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.sources import Source, limit_of, read_file
-from consent_client.errors import Malformed
+from consent_client.errors import Malformed, Unreadable
 from consent_client.protocol.checkpoints import Checkpoint, decimal
 from consent_client.protocol.notes import MAX_NOTE_BYTES
-from consent_client.protocol.tiles import TILE_WIDTH, Bundle, Tile
+from consent_client.protocol.tiles import TILE_HEIGHT, TILE_WIDTH, Bundle, Tile
 
 MAX_CHECKPOINTS: Final = 100_000
 """One for every five minutes of a year; older ones are the auditor's to put away."""
@@ -48,6 +47,7 @@ class Keeping:
         self.source = source
         self._folder = folder
         self._taken = 0
+        self._unverified = 0
         if folder is None:
             return
         self._make(folder / _CHECKPOINTS)
@@ -81,6 +81,7 @@ class Keeping:
             data = read_file(kept, limit_of(place.path))
             if data is not None:
                 self._taken += 1
+                self._unverified += not self._is_verified(place)
                 return data
         return self.source.read(place.path, limit_of(place.path))
 
@@ -88,6 +89,15 @@ class Keeping:
     def taken(self) -> int:
         """Files that were taken from the folder and not from the source."""
         return self._taken
+
+    def start_again(self) -> bool:
+        """Whether what just failed rested on files that no audit verified; they are left aside now.
+
+        An audit that was interrupted leaves them. They can be of another server, or of another day.
+        """
+        again = self._unverified > 0
+        self._taken = self._unverified = 0
+        return again
 
     def keep(self, place: Tile | Bundle, data: bytes) -> None:
         """Keeps a full tile or bundle."""
@@ -101,10 +111,12 @@ class Keeping:
         if self._folder is None:
             return
         if verified:
-            self._write(self._folder / _VERIFIED, f"{max(size, self._verified)}\n".encode())
+            self._verified = max(size, self._verified)
+            self._write(self._folder / _VERIFIED, f"{self._verified}\n".encode())
             (self._folder / _SUSPECT).unlink(missing_ok=True)
         else:
             self._write(self._folder / _SUSPECT, b"")
+        self._suspect = not verified
 
     def keep_checkpoint(
         self, note: str, checkpoint: Checkpoint, *, contradicts: bool = False
@@ -142,9 +154,11 @@ class Keeping:
         """Whether what lies in the folder for a place can be taken, if it is there."""
         if self._folder is None or place.width != TILE_WIDTH:
             return False
+        return not self._suspect or self._is_verified(place)
+
+    def _is_verified(self, place: Tile | Bundle) -> bool:
         level = place.level if isinstance(place, Tile) else 0
-        end = (place.index + 1) * TILE_WIDTH << 8 * level
-        return not self._suspect or end <= self._verified
+        return (place.index + 1) * TILE_WIDTH << TILE_HEIGHT * level <= self._verified
 
     def _path(self, place: Tile | Bundle) -> Path:
         if self._folder is None:

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.keeping import Keeping
 from consent_client.auditor.replay import Place, Replay
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import CHECKPOINT, Source, ahead
 from consent_client.auditor.tree import TreeCheck
 from consent_client.auditor.view import beginning
-from consent_client.errors import BadProof, Malformed, ProtocolError
+from consent_client.errors import BadProof, Malformed, ProtocolError, Unreadable
 from consent_client.protocol.checkpoints import Checkpoint
 from consent_client.protocol.log import EraseReason
 from consent_client.protocol.merkle import (
@@ -141,6 +140,10 @@ def audit_log(
     replay = Replay(checkpoint.origin, rules, int(latest.timestamp()) // DAY_SECONDS)
     try:
         signed = _Audit(kept, report, replay, checkpoint, known, on_progress).run()
+        if not signed and kept.start_again():
+            return audit_log(
+                source, policy, keep=kept, earlier=earlier, now=now, on_progress=on_progress
+            )
         contradicts = report.has(Fault.FORKED, Fault.INCONSISTENT, Fault.ROLLED_BACK)
         kept.keep_checkpoint(note, checkpoint, contradicts=contradicts)
         report.take(rules, as_notes=not signed)  # nobody is accused of what nobody signed

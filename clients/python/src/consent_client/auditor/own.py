@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from consent_client.auditor.certificates import open_shipped, read_certificate
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.receipts import MAX_RECEIPT_BYTES
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import read_file
-from consent_client.errors import ProtocolError
+from consent_client.errors import ProtocolError, Unreadable
 from consent_client.protocol.certificates import Certificate
 from consent_client.protocol.manifests import IMAGE_BYTES
 from consent_client.protocol.receipts import Receipt

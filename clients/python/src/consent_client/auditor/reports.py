@@ -133,8 +133,9 @@ class Report:
         self.bounded.append(Bounded(what, numbers))
 
     def cannot(self, what: str, why: str) -> None:
-        """Says that something can not be verified, and why."""
-        self.unverifiable.append(Unverifiable(what, why))
+        """Says that something can not be verified, and why; once."""
+        if Unverifiable(what, why) not in self.unverifiable:
+            self.unverifiable.append(Unverifiable(what, why))
 
     def take(self, other: "Report", *, as_notes: bool = False) -> None:
         """Takes in what another report found wrong, or only to be known."""

@@ -17,8 +17,7 @@ from typing import Final, Protocol, Self
 import httpx
 
 from consent_client.addresses import registry_address
-from consent_client.auditor.errors import Unreadable
-from consent_client.errors import Unreachable
+from consent_client.errors import Unreachable, Unreadable
 from consent_client.protocol.merkle import HASH_BYTES
 from consent_client.protocol.notes import MAX_NOTE_BYTES
 from consent_client.protocol.tiles import TILE_WIDTH

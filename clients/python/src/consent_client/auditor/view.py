@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from consent_client.auditor.errors import NotPublished
 from consent_client.auditor.sources import Source, limit_of
-from consent_client.errors import BadProof, Malformed
+from consent_client.errors import BadProof, Malformed, NotPublished
 from consent_client.protocol.checkpoints import Checkpoint
 from consent_client.protocol.log import Entry, decode_entry
 from consent_client.protocol.merkle import (

@@ -12,7 +12,6 @@ from consent_client.auditor.certificates import (
     SHIPPED_NAME,
     audit_certificate,
 )
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.keeping import Keeping, read_note
 from consent_client.auditor.logs import audit_log
 from consent_client.auditor.own import audit_own
@@ -43,7 +42,7 @@ from consent_client.cli.common import (
     error_json,
     print_json,
 )
-from consent_client.errors import TransportError
+from consent_client.errors import TransportError, Unreadable
 from consent_client.protocol.certificates import MAX_CERTIFICATE_BYTES
 
 audit = typer.Typer(

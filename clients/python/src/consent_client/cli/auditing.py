@@ -11,7 +11,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.pages import page
 from consent_client.auditor.reports import Bounded, Finding, Report, number_text
 from consent_client.auditor.sources import Source, open_source, read_file
@@ -24,7 +23,7 @@ from consent_client.cli.common import (
     reported,
     usage,
 )
-from consent_client.errors import BadNote, BadPolicy, StateError, TransportError
+from consent_client.errors import BadNote, BadPolicy, StateError, TransportError, Unreadable
 from consent_client.protocol.notes import NoteVerifier
 from consent_client.protocol.policies import MAX_POLICY_BYTES, Policy, parse_policy
 

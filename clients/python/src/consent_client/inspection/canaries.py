@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from consent_client.adapters.folder import pictures_below
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import read_file
-from consent_client.errors import OutputError
+from consent_client.errors import OutputError, Unreadable
 from consent_client.fingerprints.loading import decoded, read_source
 from consent_client.fingerprints.pillow import Image, ImageDraw
 from consent_client.manifest_files import ManifestFile

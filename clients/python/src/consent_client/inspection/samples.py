@@ -12,10 +12,9 @@ from typing import Final
 
 from consent_client.adapters.folder import pictures_below
 from consent_client.auditor.certificates import Proven
-from consent_client.auditor.errors import Unreadable
 from consent_client.auditor.reports import Fault, Report
 from consent_client.builder import Candidate
-from consent_client.errors import ImageError
+from consent_client.errors import ImageError, Unreadable
 from consent_client.fingerprints.batches import fingerprint_many
 from consent_client.manifest_files import ManifestFile
 from consent_client.protocol.fingerprints import image_digest
