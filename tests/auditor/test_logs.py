@@ -22,6 +22,9 @@ from consent_client.protocol.log import (
 )
 from consent_client.protocol.merkle import leaf_hash
 from consent_client.protocol.notes import NoteSigner
+from consent_client.protocol.policies import Policy
+from tests.protocol.test_tessera_log import LOG as TESSERA
+from tests.protocol.test_tessera_log import VERIFIER
 from tests.support.published import (
     POLICY,
     SIGNER,
@@ -323,6 +326,20 @@ def test_many_faults_are_counted_and_not_all_listed(published: Published) -> Non
     assert len(report.failed) == MAX_LISTED
     assert report.counts == {Fault.BAD_DAY: 399}
     assert list(report.unlisted()) == [(Fault.BAD_DAY, 299)]
+
+
+@pytest.mark.skipif(not TESSERA.exists(), reason="../shared/data is not here")
+def test_a_log_that_other_software_made_has_a_tree_like_ours(tmp_path: Path) -> None:
+    """Its entries are not ours, and that is all that is wrong."""
+    folder = tmp_path / "log"
+    shutil.copytree(TESSERA, folder)
+    shutil.copy(folder / "checkpoint.15", folder / "checkpoint")
+    notes = [(f"of {size}", (folder / f"checkpoint.{size}").read_text()) for size in range(15)]
+    policy = Policy.of_log(VERIFIER)
+    report = audit_log(FolderSource(folder), policy, earlier=notes, now=NOW)
+    assert {each.fault for each in report.failed} == {Fault.BAD_ENTRY}
+    assert any("all 15 checkpoints" in each.what for each in report.verified)
+    assert any("all 15 entries" in each.what for each in report.verified)
 
 
 # Keeping

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from consent_client.auditor.sources import Source, limit_of
+from consent_client.auditor.sources import Source, ahead, limit_of
 from consent_client.errors import BadProof, Malformed, NotPublished
 from consent_client.protocol.checkpoints import Checkpoint
 from consent_client.protocol.log import Entry, decode_entry
@@ -59,8 +59,9 @@ class LogView:
         Raises:
             BadProof, Malformed, Unreadable, TransportError: as `entry`.
         """
-        for number in range(start // TILE_WIDTH, -(-self.checkpoint.size // TILE_WIDTH)):
-            for at, data in enumerate(self._bundle(number), start=number * TILE_WIDTH):
+        numbers = range(start // TILE_WIDTH, -(-self.checkpoint.size // TILE_WIDTH))
+        for number, bundle in zip(numbers, ahead(self._read, numbers), strict=True):
+            for at, data in enumerate(self._proved(number, bundle), start=number * TILE_WIDTH):
                 if at >= start:
                     yield at, decode_entry(data)
 
@@ -85,10 +86,15 @@ class LogView:
         verify_consistency(seen.size, size, proof, seen.root, root)
 
     def _bundle(self, number: int) -> tuple[bytes, ...]:
+        return self._proved(number, self._read(number))
+
+    def _width(self, number: int) -> int:
+        return min(TILE_WIDTH, self.checkpoint.size - number * TILE_WIDTH)
+
+    def _proved(self, number: int, bundle: bytes) -> tuple[bytes, ...]:
         """The entries of a bundle, which is a part of the tree like a leaf of a smaller one."""
         size = self.checkpoint.size
-        width = min(TILE_WIDTH, size - number * TILE_WIDTH)
-        entries = read_bundle(self._read(number, width), width)
+        entries = read_bundle(bundle, self._width(number))
         parts = -(-size // TILE_WIDTH)
         proof = _made(inclusion_proof, self._parts, number, parts)
         part = root_of([leaf_hash(each) for each in entries])
@@ -114,8 +120,9 @@ class LogView:
             raise NotPublished(place.path)
         return data
 
-    def _read(self, number: int, width: int) -> bytes:
+    def _read(self, number: int) -> bytes:
         """A bundle as wide as it is here; cut out of the full one where it has grown since."""
+        width = self._width(number)
         path = Bundle(number, width).path
         data = self._source.read(path, limit_of(path))
         if data is None and width < TILE_WIDTH:
