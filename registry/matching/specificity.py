@@ -86,7 +86,7 @@ class Bank:
             for start in range(0, len(vectors), _ROWS_AT_A_TIME)
         ]
         greatest = np.concatenate(found) if found else np.empty(0, np.float32)
-        return np.clip(greatest, -1, 1).astype(np.float16).astype(np.float32)
+        return _as_stored(greatest)
 
     def measure(self, fingerprints: Fingerprints) -> Nearest:
         """What is nearest to a record's fingerprints in each space that has a bank.
@@ -99,6 +99,25 @@ class Bank:
             for space_id, values in fingerprints.items()
             if space_id in self.vectors
         }
+
+    def examine(self, fingerprints: Fingerprints) -> tuple[list[str], Nearest]:
+        """`too_generic` and `measure` at once, in hardly more time than one of them.
+
+        Raises:
+            BadFingerprint: a vector that is none.
+        """
+        generic = []
+        nearest: dict[str, tuple[float, ...]] = {}
+        for space_id, values in sorted(fingerprints.items()):
+            if space_id in self.vectors:
+                products = _products(_floats(space_id, values), self.vectors[space_id])
+                alike = _count(products >= np.float32(self.breadth.similarity))
+                nearest[space_id] = tuple(_as_stored(products.max(axis=1)).tolist())
+            else:
+                alike = self._alike(space_id, values)
+            if (alike > self.breadth.most).any():
+                generic.append(space_id)
+        return generic, nearest
 
     def too_generic(self, fingerprints: Fingerprints) -> list[str]:
         """The spaces in which a fingerprint of a record resembles too much of the bank.
@@ -128,6 +147,11 @@ class Bank:
 
 NO_PICTURES: Final = Bank(0, MappingProxyType({}), MappingProxyType({}))
 """A bank in which nothing is near anything."""
+
+
+def _as_stored(similarities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Similarities as they are kept beside a record: a float16's value each."""
+    return np.clip(similarities, -1, 1).astype(np.float16).astype(np.float32)
 
 
 def _products(vectors: NDArray[np.float32], bank: NDArray[np.float32]) -> NDArray[np.float32]:

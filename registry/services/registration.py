@@ -136,10 +136,9 @@ async def _measure(
     registry: Registry, request: RegistrationRequest, content: RecordContent
 ) -> StoredContent:
     """Compares the fingerprints with the bank, once for the record's whole life."""
-    generic = await asyncio.to_thread(registry.bank.too_generic, content.fingerprints)
+    generic, nearest = await asyncio.to_thread(registry.bank.examine, content.fingerprints)
     if generic and not await _registered(registry, request):
         raise TooGeneric(_generic(generic), generic)
-    nearest = await asyncio.to_thread(registry.bank.measure, content.fingerprints)
     return StoredContent(content, registry.bank.version, nearest)
 
 

@@ -9,9 +9,11 @@ from consent_client.errors import BadFingerprint
 from consent_client.protocol.fingerprints import decode_floats, encode_float
 from consent_client.protocol.spaces import SPACES
 from registry.matching import specificity
+from registry.matching.packaged_bank import packaged_bank
 from registry.matching.policies import NO_BANK
 from registry.matching.registry_index import MatchingIndex
 from registry.matching.specificity import NO_PICTURES, Bank, Breadth
+from tests.support.people import Picture
 
 STEP = 2**-11
 """Between float16 numbers from 0.5 to 1."""
@@ -134,3 +136,10 @@ def test_what_is_no_vector_is_refused(bad):
 
 def test_a_bank_shows_nothing_of_its_pictures():
     assert "array" not in repr(BANK)
+
+
+def test_examining_is_both_at_once():
+    bank = packaged_bank()
+    for seed in range(5):
+        made = Picture(seed).fingerprints
+        assert bank.examine(made) == (bank.too_generic(made), bank.measure(made))
