@@ -207,8 +207,8 @@ class Publisher:
         Raises:
             CorruptRegistry: the published log is not this database's.
         """
-        # Nobody who waits wakes the publisher: whoever commits does, and it looks by itself for what
-        # other processes committed. A thousand who wait would have it look a thousand times.
+        # Nobody who waits wakes the publisher: whoever commits does, and it looks by itself for
+        # what other processes committed. A thousand who wait would have it look a thousand times.
         while self.published is None or self.size <= size:
             async with self._moved:
                 await self._moved.wait_for(lambda: self._failure or self.size > size)
