@@ -2,6 +2,8 @@
 
 import base64
 import json
+import random
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 import pytest
@@ -188,6 +190,55 @@ def test_a_tree_is_shown_to_have_grown_and_no_other_past_is(size: int, data: st.
         verify_consistency(old, size, (*proof, EMPTY_ROOT), tree.root(old), tree.root())
     with pytest.raises(BadProof):
         verify_consistency(old, size, proof[:-1] or (EMPTY_ROOT,), tree.root(old), tree.root())
+
+
+EVERY_SIZE_TO = 130  # beyond 128: every shape of a right edge of up to seven levels, and one more
+
+
+def damaged(proof: Sequence[bytes], chance: random.Random) -> Iterator[tuple[bytes, ...]]:
+    """The proof with one bit flipped, a hash too few, and one too many at either end."""
+    if proof:
+        place = chance.randrange(len(proof))
+        bit = 1 << chance.randrange(256)
+        flipped = (int.from_bytes(proof[place]) ^ bit).to_bytes(32)
+        yield (*proof[:place], flipped, *proof[place + 1 :])
+        yield (*proof[:place], *proof[place + 1 :])
+    another = chance.randbytes(32)
+    yield (*proof, another)
+    yield (another, *proof)
+
+
+def test_every_inclusion_up_to_a_size_and_none_that_is_damaged() -> None:
+    chance = random.Random(130)
+    tree = Tree(leaves(EVERY_SIZE_TO))
+    for size in range(1, EVERY_SIZE_TO + 1):
+        root = tree.root(size)
+        for index in range(size):
+            leaf = tree.node(0, index)
+            proof = inclusion_proof(tree.node, index, size)
+            verify_inclusion(leaf, index, size, proof, root)
+            for wrong in damaged(proof, chance):
+                with pytest.raises(BadProof):
+                    verify_inclusion(leaf, index, size, wrong, root)
+            if size > 1:
+                with pytest.raises(BadProof):
+                    verify_inclusion(root, index, size, proof, leaf)
+
+
+def test_every_growth_up_to_a_size_and_none_that_is_damaged() -> None:
+    chance = random.Random(131)
+    tree = Tree(leaves(EVERY_SIZE_TO))
+    roots = [tree.root(size) for size in range(EVERY_SIZE_TO + 1)]
+    for new in range(1, EVERY_SIZE_TO + 1):
+        for old in range(1, new + 1):
+            proof = consistency_proof(tree.node, old, new)
+            verify_consistency(old, new, proof, roots[old], roots[new])
+            for wrong in damaged(proof, chance):
+                with pytest.raises(BadProof):
+                    verify_consistency(old, new, wrong, roots[old], roots[new])
+            if old < new:
+                with pytest.raises(BadProof):
+                    verify_consistency(old, new, proof, roots[new], roots[old])
 
 
 @given(st.integers(1, 70), st.sampled_from([1, 2, 4, 8, 16]))
