@@ -8,6 +8,9 @@ BUILD := build
 # What the benchmarks compare with, apart from .venv.
 PEERS := $(BUILD)/peers/.complete
 
+# The page's sources. Nothing else here needs Node.
+WEB := clients/web
+
 # Two processes, as CI has two cores; each starts its own PostgreSQL.
 TEST_PROCESSES ?= 2
 # Extra words for the command behind a target: `make demo ARGS=--without-sscd`.
@@ -16,7 +19,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint types imports schema-check migrations-check licences-check \
-	settings-check bench serve soak schema licences settings lock clean environment
+	settings-check bench serve web web-test web-e2e soak schema licences settings lock clean environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +69,15 @@ $(PEERS): benchmarks/peers.lock scripts/make-peers | $(ENVIRONMENT)
 
 serve: $(ENVIRONMENT) ## Serve a registry on the embedded default
 	$(PYTHON_IN_VENV) -m registry.cli serve $(ARGS)
+
+web: ## Build the page that the registry serves at / (needs Node 20)
+	cd $(WEB) && npm ci --no-audit --no-fund && npm run build
+
+web-test: $(ENVIRONMENT) ## Check and test the page's code (needs Node 20; Chromium for some)
+	cd $(WEB) && npm ci --no-audit --no-fund && npm run check && npm test
+
+web-e2e: $(ENVIRONMENT) web ## Try the page in Chromium against a real registry
+	cd $(WEB) && npm run e2e
 
 soak: $(ENVIRONMENT) ## Run the long crash and load rounds
 	$(PYTHON_IN_VENV) -m pytest -q -m soak $(ARGS)
