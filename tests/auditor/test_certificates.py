@@ -124,6 +124,20 @@ def test_one_that_was_logged_and_is_not_borne_out(
     assert Fault.BAD_CERTIFICATE in faults(audited(published, folder))
 
 
+def test_one_that_was_logged_before_its_session_was_closed(
+    published: Published, certified: Certified, folder: Path
+) -> None:
+    early = certified.certificate(close_index=AT + 2)
+    digest = certify_digest(early)
+    session, close = certified.session.encode(), certified.close.encode()
+    published.write([*plain(AT), session, Certify(AT, digest).encode(), close])
+    (folder / "certificate.json").write_bytes(early)
+    report = audited(published, folder)
+    assert [each.message for each in report.failed] == [
+        "it was logged before its session was closed"
+    ]
+
+
 def test_one_that_another_took_the_place_of(
     published: Published, certified: Certified, folder: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from consent_client.auditor import logs
 from consent_client.auditor.keeping import Keeping
 from consent_client.auditor.logs import audit_log
 from consent_client.auditor.reports import MAX_LISTED, Fault, Report
@@ -340,6 +341,20 @@ def test_a_log_that_other_software_made_has_a_tree_like_ours(tmp_path: Path) -> 
     assert {each.fault for each in report.failed} == {Fault.BAD_ENTRY}
     assert any("all 15 checkpoints" in each.what for each in report.verified)
     assert any("all 15 entries" in each.what for each in report.verified)
+
+
+def test_reading_ends_where_nothing_is_right(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MAX_FAULTY_FILES", 3)
+    published.write(plain(2_600))
+    for path in (published.folder / "tile/0").iterdir():
+        if path.is_file():
+            path.unlink()
+    report = audited(published)
+    assert report.counts[Fault.MISSING_FILE] == 4
+    assert report.facts["entriesRead"] == 4 * 256
+    assert any("reading ended" in each.why for each in report.unverifiable)
 
 
 # Keeping

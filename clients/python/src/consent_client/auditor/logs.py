@@ -236,6 +236,8 @@ class _Audit:
                 return False
             self._take(bundle, data, entries, tile)
             if sum(self._report.counts.values()) > MAX_FAULTY_FILES:
+                why = f"reading ended after entry {self._tree.size - 1}: so much was wrong by then"
+                self._report.cannot("what else is wrong", why)
                 return False
         return True
 
