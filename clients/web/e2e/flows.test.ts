@@ -304,6 +304,29 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
     await press("Shift+Tab");
   });
 
+  test.each([
+    ["a proof of another place", (proof: string) => proof.replace(/index (\d+)/, "index 1$1")],
+    [
+      "a checkpoint that it did not sign",
+      (proof: string) => proof.replace(/.{12}\n$/, "AAAAAAAAAAA=\n"),
+    ],
+    ["no proof", () => ""],
+  ])("does not say that anybody is registered on %s", async (_, damage) => {
+    await page.route("**/graphql", async (route) => {
+      const response = await route.fetch();
+      const body = (await response.json()) as { data?: { register?: { proof?: string } } };
+      const registration = body.data?.register;
+      if (registration?.proof !== undefined) registration.proof = damage(registration.proof);
+      await route.fulfill({ response, json: body });
+    });
+    await choose(page, [file(14)]);
+    await button(page, en.next).click();
+    await takeWords(page);
+    await page.getByRole("heading", { name: en.protect.doneNone }).waitFor();
+    await page.getByText("the registry's answer contradicts", { exact: false }).waitFor();
+    expect(await page.getByText(en.protect.doneAll).count()).toBe(0);
+  });
+
   test("two words that are wrong do not pass", async () => {
     await choose(page, [file(14)]);
     await button(page, en.next).click();

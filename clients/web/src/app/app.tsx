@@ -86,7 +86,7 @@ export function App(props: { readonly session: Session; readonly texts: Texts })
               <select
                 value={language}
                 onChange={({ currentTarget: { value } }) => {
-                  if (isLanguage(value)) void textsIn(value).then(setTexts);
+                  if (isLanguage(value)) void textsIn(value, navigator.languages).then(setTexts);
                 }}
               >
                 {Object.entries(LANGUAGES).map(([code, name]) => (

@@ -15,7 +15,6 @@ export const de: Messages = {
     "Sie sind offline. Fingerabdrücke und Prüfungen gehen hier trotzdem; das Senden wartet, bis Sie wieder verbunden sind.",
   back: "Zurück",
   next: "Weiter",
-  cancel: "Abbrechen",
   working: "Einen Moment …",
   photographs: { one: "{count} Foto", other: "{count} Fotos" },
   unnamed: "Eintrag {number}",
@@ -187,9 +186,9 @@ export const de: Messages = {
     },
     nearOnly: "{space}, nur wo sie kaum abweichen",
     receipt: "Quittung speichern",
-    slip: "Widerruf für später speichern",
+    slip: "Widerrufsschein speichern",
     slipHint:
-      "Ein unterschriebener Widerruf gilt ohne die Wörter, für jeden, der ihn hat, und nur für diesen Eintrag.",
+      "Ein Widerrufsschein ist schon unterschrieben: Wer ihn hat, kann seinen Eintrag ohne die Wörter widerrufen, und sonst nichts.",
     withdraw: "Widerrufen",
     withdrawTitle: "Diesen Eintrag widerrufen?",
     withdrawText: [
@@ -217,7 +216,7 @@ export const de: Messages = {
     forget: "Aus diesem Browser entfernen",
     forgotten: "Es ist aus diesem Browser entfernt.",
     close: "Auf dieser Seite vergessen",
-    closeHint: "Leert Wörter und Einträge aus dem Speicher dieser Seite.",
+    closeHint: "Leert Wörter, Einträge und Fotos aus dem Speicher dieser Seite.",
     showWords: "Meine zwölf Wörter zeigen",
     hideWords: "Meine zwölf Wörter verbergen",
     slipName: "widerruf-{index}.txt",
@@ -247,6 +246,7 @@ export const de: Messages = {
     receiptText:
       "Die Erklärung unten zu einem Bild ist Nummer {index} im Protokoll von {origin}. Das Protokoll hatte {size} Nummern, als dieser Nachweis entstand.",
     states: "Erklärt ist",
+    statedAs: "Erklärt als",
     receiptLimits:
       "Das sagt nicht, ob der Eintrag noch gilt, nicht, wer die Erklärung abgegeben hat, und nicht, dass sie wahr ist.",
     witnessed: "Auf dem Prüfpunkt stehen auch Unterschriften anderer: {names}.",
@@ -273,7 +273,7 @@ export const de: Messages = {
     checkpoint: "Ein Prüfpunkt",
     checkpointText:
       "Das Register {origin} hat unterschrieben, dass sein Protokoll {size} Nummern hat, mit der Wurzel {root}.",
-    reason: "Der Grund: {reason}",
+    reason: "Der Grund, auf Englisch:",
     nothing: "Wählen Sie eine Datei, oder fügen Sie ihren Text ein.",
   },
 

@@ -5,7 +5,7 @@ export const en = {
   skip: "Skip to the content",
   menu: "Pages",
   chooseLanguage: "Language",
-  nav: { protect: "Protect", records: "My records", verify: "Verify", log: "Public log" },
+  nav: { protect: "Protect", records: "My records", verify: "Verify", log: "Log" },
   footer:
     "This page is served by the registry {origin}. It loads nothing from anywhere else, sets no cookies and counts no visits.",
   footerUnknown:
@@ -14,7 +14,6 @@ export const en = {
     "You are offline. Fingerprints and checks still work here; sending waits until you are back.",
   back: "Back",
   next: "Continue",
-  cancel: "Cancel",
   working: "Working …",
   photographs: { one: "{count} photograph", other: "{count} photographs" },
   unnamed: "Record {number}",
@@ -184,9 +183,9 @@ export const en = {
     },
     nearOnly: "{space}, only where they hardly differ",
     receipt: "Save receipt",
-    slip: "Save a withdrawal for later",
+    slip: "Save a withdrawal slip",
     slipHint:
-      "A signed withdrawal works without the words, for whoever holds it, and for this record only.",
+      "A withdrawal slip is signed already: whoever holds it can withdraw its record without the words, and do nothing else.",
     withdraw: "Withdraw",
     withdrawTitle: "Withdraw this record?",
     withdrawText: [
@@ -214,7 +213,7 @@ export const en = {
     forget: "Remove it from this browser",
     forgotten: "It is removed from this browser.",
     close: "Forget it on this page",
-    closeHint: "Clears the words and records from this page's memory.",
+    closeHint: "Clears words, records and photographs from this page's memory.",
     showWords: "Show my twelve words",
     hideWords: "Hide my twelve words",
     slipName: "withdrawal-{index}.txt",
@@ -243,6 +242,7 @@ export const en = {
     receiptText:
       "The statement below about one picture is entry {index} of the log of {origin}. The log had {size} entries when this proof was made.",
     states: "It states",
+    statedAs: "Stated as",
     receiptLimits:
       "It does not say that the record is still active, nor who made the statement, nor that the statement is true.",
     witnessed: "The checkpoint carries signatures of others too: {names}.",
@@ -267,7 +267,7 @@ export const en = {
     checkpoint: "A checkpoint",
     checkpointText:
       "The registry {origin} signed that its log has {size} entries, with the root {root}.",
-    reason: "The reason: {reason}",
+    reason: "The reason:",
     nothing: "Choose a file, or paste its text.",
   },
 

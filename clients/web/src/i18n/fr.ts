@@ -6,7 +6,7 @@ export const fr: Messages = {
   skip: "Aller au contenu",
   menu: "Pages",
   chooseLanguage: "Langue",
-  nav: { protect: "Protéger", records: "Mes entrées", verify: "Vérifier", log: "Journal public" },
+  nav: { protect: "Protéger", records: "Mes entrées", verify: "Vérifier", log: "Journal" },
   footer:
     "Cette page est servie par le registre {origin}. Elle ne charge rien d'ailleurs, ne dépose pas de cookies et ne compte pas les visites.",
   footerUnknown:
@@ -15,7 +15,6 @@ export const fr: Messages = {
     "Vous êtes hors ligne. Les empreintes et les vérifications fonctionnent quand même ; l'envoi attend votre retour.",
   back: "Retour",
   next: "Continuer",
-  cancel: "Annuler",
   working: "Un instant …",
   photographs: { one: "{count} photo", other: "{count} photos" },
   unnamed: "Entrée {number}",
@@ -186,9 +185,9 @@ export const fr: Messages = {
     },
     nearOnly: "{space}, seulement presque identiques",
     receipt: "Enregistrer le reçu",
-    slip: "Garder un retrait pour plus tard",
+    slip: "Garder un bon de retrait",
     slipHint:
-      "Un retrait signé fonctionne sans les mots, pour quiconque le détient, et pour cette entrée seulement.",
+      "Un bon de retrait est déjà signé : quiconque le détient peut retirer son entrée sans les mots, et rien d'autre.",
     withdraw: "Retirer",
     withdrawTitle: "Retirer cette entrée ?",
     withdrawText: [
@@ -216,7 +215,7 @@ export const fr: Messages = {
     forget: "Supprimer de ce navigateur",
     forgotten: "C'est supprimé de ce navigateur.",
     close: "Oublier sur cette page",
-    closeHint: "Efface les mots et les entrées de la mémoire de cette page.",
+    closeHint: "Efface les mots, les entrées et les photos de la mémoire de cette page.",
     showWords: "Montrer mes douze mots",
     hideWords: "Cacher mes douze mots",
     slipName: "retrait-{index}.txt",
@@ -246,6 +245,7 @@ export const fr: Messages = {
     receiptText:
       "La déclaration ci-dessous sur une image est le numéro {index} du journal de {origin}. Le journal comptait {size} numéros quand cette preuve a été faite.",
     states: "Il déclare",
+    statedAs: "Déclaré en tant que",
     receiptLimits:
       "Cela ne dit pas que l'entrée est encore en vigueur, ni qui a fait la déclaration, ni qu'elle est vraie.",
     witnessed: "Le point de contrôle porte aussi d'autres signatures : {names}.",
@@ -272,7 +272,7 @@ export const fr: Messages = {
     checkpoint: "Un point de contrôle",
     checkpointText:
       "Le registre {origin} a signé que son journal compte {size} numéros, avec la racine {root}.",
-    reason: "La raison : {reason}",
+    reason: "La raison, en anglais :",
     nothing: "Choisissez un fichier, ou collez son texte.",
   },
 

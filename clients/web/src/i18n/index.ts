@@ -23,9 +23,10 @@ export function languageOf(wished: readonly string[]): Language {
   return wished.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage) ?? "en";
 }
 
-/** All texts of a language, fetched when it is first wanted. */
-export async function textsIn(language: Language): Promise<Texts> {
-  return textsOf(language, await MESSAGES[language]());
+/** All texts of a language, fetched when it is first wanted; dates as the wished tags write them. */
+export async function textsIn(language: Language, wished: readonly string[] = []): Promise<Texts> {
+  const own = wished.find((tag) => tag.startsWith(`${language}-`));
+  return textsOf(language, await MESSAGES[language](), own ?? language);
 }
 
 export type Values = Readonly<Record<string, string | number>>;
@@ -60,8 +61,8 @@ export interface Texts {
   readonly day: (day: number) => string;
 }
 
-function textsOf(language: Language, t: Messages): Texts {
-  const days = new Intl.DateTimeFormat(language, { dateStyle: "long", timeZone: "UTC" });
+function textsOf(language: Language, t: Messages, tag: string = language): Texts {
+  const days = new Intl.DateTimeFormat(tag, { dateStyle: "long", timeZone: "UTC" });
   return {
     language,
     t,

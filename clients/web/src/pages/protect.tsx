@@ -124,7 +124,7 @@ export function ProtectPage(): JSX.Element {
 
   return (
     <>
-      <h1>{t.protect.title}</h1>
+      <h1 class={step === "choose" ? undefined : "small"}>{t.protect.title}</h1>
       {step === "choose" && <p class="lead">{t.protect.lead}</p>}
       <Steps step={step} />
       {step === "choose" && (

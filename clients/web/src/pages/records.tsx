@@ -11,7 +11,7 @@ import { Alert, Button, Field, FocusHeading } from "../components/parts";
 import { Words, WordsField } from "../components/words";
 import { useTexts } from "../i18n";
 import { LogShortened, RecordsLost } from "../errors";
-import type { SavedRecord } from "../registrant";
+import { isActive, type SavedRecord } from "../registrant";
 import { Keeping } from "./records/keeping";
 import { RecordCard } from "./records/record";
 import { Withdrawing } from "./records/withdrawing";
@@ -85,10 +85,8 @@ export function RecordsPage({ isShown }: { readonly isShown: boolean }): JSX.Ele
           known={known}
           isBusy={isBusy}
           onLook={look}
-          onClose={() => {
-            session.forget();
-            setKnown(null);
-          }}
+          // Nothing forgets as well as a page that begins anew.
+          onClose={() => location.reload()}
         />
       )}
     </>
@@ -267,6 +265,7 @@ function Opened(props: {
           />
         ))}
       </ul>
+      {known.records.some(isActive) && <p class="hint">{t.records.slipHint}</p>}
       {asked !== null && (
         <Withdrawing
           record={asked}

@@ -121,6 +121,7 @@ function Told({ finding }: { readonly finding: Finding }): JSX.Element | null {
     case "checkpoint":
       return (
         <section class="outcome good">
+          <p class="kind">{verify.checkpoint}</p>
           <FocusHeading>{verify.good}</FocusHeading>
           <p>
             {texts.fill(verify.checkpointText, {
@@ -136,7 +137,9 @@ function Told({ finding }: { readonly finding: Finding }): JSX.Element | null {
       return (
         <section class="outcome bad">
           <FocusHeading>{verify.bad}</FocusHeading>
-          <p>{texts.fill(verify.reason, { reason: finding.error.message })}</p>
+          <p>
+            {verify.reason} <span lang="en">{finding.error.message}</span>
+          </p>
         </section>
       );
     case "unknown":
@@ -170,6 +173,7 @@ function ToldReceipt(finding: Extract<Finding, { readonly kind: "receipt" }>): J
   const { statement, proof } = receipt.fields;
   return (
     <section class="outcome good">
+      <p class="kind">{verify.receipt}</p>
       <FocusHeading>{verify.good}</FocusHeading>
       <p>
         {texts.fill(verify.receiptText, {
@@ -181,7 +185,7 @@ function ToldReceipt(finding: Extract<Finding, { readonly kind: "receipt" }>): J
       <dl>
         <dt>{verify.states}</dt>
         <dd>{inWords(texts, statement)}</dd>
-        <dt>{t.protect.basisTitle}</dt>
+        <dt>{verify.statedAs}</dt>
         <dd>{t.protect.bases[statement.basis]}</dd>
       </dl>
       <p class="hint">{verify.receiptLimits}</p>
@@ -293,6 +297,7 @@ function ToldWithdrawal({ signed }: { readonly signed: SignedWithdrawal }): JSX.
 
   return (
     <section class="outcome good">
+      <p class="kind">{verify.withdrawal}</p>
       <FocusHeading>{verify.good}</FocusHeading>
       <p>{texts.fill(verify.withdrawalText, { origin: signed.origin })}</p>
       {status === null && (

@@ -6,6 +6,7 @@ import { addressOf } from "../../app/routes";
 import { saveTexts } from "../../app/saving";
 import { Button, FocusHeading } from "../../components/parts";
 import { type Texts, useTexts } from "../../i18n";
+import { isWeakened } from "../records/record";
 import { Thumbnail } from "./choose";
 import { type Photo, type Photos, registeredOf } from "./photos";
 
@@ -137,5 +138,5 @@ function notesOf({ t }: Texts, { sending }: Photo): readonly string[] {
   if (sending.stage !== "registered") return [];
   const { leftOut, protection } = sending.registered.record;
   if (leftOut.length > 0) return [t.protect.generic];
-  return protection?.some(({ reach }) => reach === "NEAR_COPIES") ? [t.protect.near] : [];
+  return protection?.some(isWeakened) ? [t.protect.near] : [];
 }

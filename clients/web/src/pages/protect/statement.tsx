@@ -83,24 +83,13 @@ export function StatementStep(props: {
       <FocusHeading>{protect.statementTitle}</FocusHeading>
       <p>{texts.fill(protect.statementLead, { photographs: texts.counted(photographs, count) })}</p>
       <fieldset class="choices" aria-label={protect.statementTitle}>
-        {[false, true].map((perUse) => (
-          <label key={String(perUse)} class="choice">
-            <input
-              type="radio"
-              name="per-use"
-              checked={choices.perUse === perUse}
-              onChange={() => change({ perUse })}
-            />
-            {perUse ? protect.choosePerUse : protect.refuseAll}
-          </label>
-        ))}
-        {!choices.perUse && (
-          <ul class="sentences">
-            {SHOWN.map((use) => (
-              <li key={use}>{protect.uses[use]}</li>
-            ))}
-          </ul>
-        )}
+        <UsesChoice choices={choices} perUse={false} onChange={change} />
+        <ul class="sentences">
+          {SHOWN.map((use) => (
+            <li key={use}>{protect.uses[use]}</li>
+          ))}
+        </ul>
+        <UsesChoice choices={choices} perUse onChange={change} />
       </fieldset>
       {choices.perUse && (
         <div class="uses">
@@ -166,6 +155,26 @@ export function StatementStep(props: {
         </Field>
       </More>
     </>
+  );
+}
+
+function UsesChoice(props: {
+  readonly choices: Choices;
+  readonly perUse: boolean;
+  readonly onChange: (change: Pick<Choices, "perUse">) => void;
+}): JSX.Element {
+  const { protect } = useTexts().t;
+  const { choices, perUse, onChange } = props;
+  return (
+    <label class="choice">
+      <input
+        type="radio"
+        name="per-use"
+        checked={choices.perUse === perUse}
+        onChange={() => onChange({ perUse })}
+      />
+      {perUse ? protect.choosePerUse : protect.refuseAll}
+    </label>
   );
 }
 

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { Button } from "../../components/parts";
 import { inWords } from "../../components/statements";
 import { type Texts, useTexts } from "../../i18n";
-import { isActive, type SavedRecord } from "../../registrant";
+import { isActive, type SavedRecord, type SpaceProtection } from "../../registrant";
 
 export function RecordCard(props: {
   readonly record: SavedRecord;
@@ -86,7 +86,11 @@ function findsOf(texts: Texts, protection: NonNullable<SavedRecord["protection"]
   const names: Readonly<Record<string, string>> = reach;
   const words = protection.map((each) => {
     const space = names[each.space] ?? each.space;
-    return each.reach === "NEAR_COPIES" ? texts.fill(nearOnly, { space }) : space;
+    return isWeakened(each) ? texts.fill(nearOnly, { space }) : space;
   });
   return [reach.sha256, ...words.filter((word) => word !== reach.sha256)].join("; ");
 }
+
+/** A picture of a kind that looks alike: less of it is found. In `pdq-1` it never is more. */
+export const isWeakened = ({ space, reach }: SpaceProtection): boolean =>
+  space === "sscd-1" && reach === "NEAR_COPIES";

@@ -18,7 +18,9 @@ export function Withdrawing(props: {
   useEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} aria-labelledby="withdraw-title" onClose={props.onNo}>
-      <h2 id="withdraw-title">{records.withdrawTitle}</h2>
+      <h2 id="withdraw-title" tabIndex={-1} autofocus>
+        {records.withdrawTitle}
+      </h2>
       <p>
         <strong>{nameOf(texts, props.record)}</strong>
       </p>
