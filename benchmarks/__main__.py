@@ -15,7 +15,7 @@ from benchmarks import machine
 from benchmarks.figures import Figure, Report, markdown
 from benchmarks.fingerprinting import WANTED_OVERHEAD, WANTED_SPEEDUP
 
-PROGRAMS = ("search_binary", "search_float", "screening", "registrations", "replay", "edge")
+PROGRAMS = ("search_binary", "search_float", "screening", "registrations", "replay", "edge", "log")
 FINGERPRINTING = "fingerprinting"
 APART = "recall"
 
