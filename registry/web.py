@@ -8,7 +8,7 @@ tell nothing elsewhere. Without built files a plain page says so; the registry n
 import gzip
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -73,8 +73,8 @@ _NOT_BUILT: Final = """<!doctype html>
 class _File:
     """One built file, as it is sent."""
 
-    content: bytes
-    compressed: bytes
+    content: bytes = field(repr=False)
+    compressed: bytes = field(repr=False)
     media_type: str
     cache: str
     etag: str

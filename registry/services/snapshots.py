@@ -98,7 +98,7 @@ class _Visible:
 
     manifest: Manifest
     contents: Contents
-    targets: dict[str, bytes]
+    targets: dict[str, bytes] = field(repr=False)
 
 
 class SnapshotPublisher:
@@ -134,6 +134,7 @@ class SnapshotPublisher:
         self._clock = clock
         self._lifetime_days = lifetime_days
         self._bank = bank
+        self._white = False  # not looked at yet
 
     async def publish(self) -> Published:
         """Publishes the state of the log as it is now; finishes first what was interrupted.
@@ -143,7 +144,9 @@ class SnapshotPublisher:
             ConfigurationError: a coding that is not white, or a root that is another registry's.
             CorruptRegistry, StoreError, VaultError: nothing became visible.
         """
-        await asyncio.to_thread(check_white, self._bank)
+        if not self._white:
+            await asyncio.to_thread(check_white, self._bank)
+            self._white = True
         with self._folder.lock():
             keys = await load_keys(self._store, self._key_store, self._folder)
             newest = await newest_entry(self._store)

@@ -51,6 +51,8 @@ SHOWN = {
     "key_name", "verifier_key", "sealing_keys", "sealing_keys_by_id", "key_hash",
     "root", "hashes", "proof", "results_root", "shipped_root", "manifest_digest", "levels",
     "bundle", "builder", "terms", "supersedes",
+    # Of files that everybody may have.
+    "digests",
     # What the builder is told, and hashes under a secret key.
     "verdicts", "digest", "nonce",
 }  # fmt: skip
@@ -59,6 +61,7 @@ SHOWN_ONLY_IN = {
     "data": {"Page", "EntryRow", "EntryBundle", "Entry", "ReplayRow"},
     "signature": {"Withdraw", "NoteSignature"},
     "nonce": {"Challenge", "ReadRequest"},
+    "digests": {"Packaged"},
 }
 TELLING = ("secret", "phrase", "seed", "private", "opening", "plaintext", "token", "fingerprints")
 

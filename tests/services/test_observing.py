@@ -66,15 +66,19 @@ async def test_registrations_withdrawals_and_erasures_are_counted_from_the_log(h
 async def test_the_indexes_lag_until_they_follow(harness):
     registry = harness.registry
     await value(harness, "log_size")
-    async with registry.follower._catching_up:  # it can not go on
-        async with registry.store.write() as connection:
-            await entries.append(connection, [Day(harness.clock.day).encode()])
+    async with registry.store.write() as connection:
+        # Both locks in this order, as the writer of days takes them.
+        await registry.follower._catching_up.acquire()  # it can not go on
+        await entries.append(connection, [Day(harness.clock.day).encode()])
+    try:
         with structlog.testing.capture_logs() as logs:
             for _ in range(3):
                 await registry.observer.look()
         lag = PREFIX + "index_lag_entries"
         assert registry.metrics.collected.get_sample_value(lag) == 1
         assert events(logs) == [("the indexes lag behind the log", "warning")]
+    finally:
+        registry.follower._catching_up.release()
     with structlog.testing.capture_logs() as logs:
         assert await value(harness, "index_lag_entries") == 0
     assert events(logs) == [("the indexes have caught up", "info")]

@@ -16,10 +16,14 @@ from registry.snapshots import metadata
 from registry.snapshots.folder import SnapshotFolder
 from registry.snapshots.metadata import RoleKeys
 from registry.store import entries
+from registry.store.engine import SQLITE
 from registry.vault.key_store import FileKeyStore
 from tests.support.people import Picture, columns
 
 LIFETIME_DAYS = 7
+
+# Where the database does nothing but hold an entry.
+ON_FILES = pytest.mark.parametrize("store_url", [SQLITE], indirect=True)
 
 
 @pytest.fixture
@@ -98,6 +102,7 @@ async def test_each_publication_is_in_the_log(harness, publisher, fetch):
     assert harness.registry.publisher.size > snapshot.log_size
 
 
+@ON_FILES
 async def test_nothing_new_is_a_publication_without_a_part(harness, publisher, fetch):
     await harness.protect(Picture(1))
     first = await publisher.publish()
@@ -109,6 +114,7 @@ async def test_nothing_new_is_a_publication_without_a_part(harness, publisher, f
     assert fetch().manifest == second.manifest
 
 
+@ON_FILES
 async def test_past_its_expiry_everything_is_unknown(harness, publisher, fetch, tmp_path):
     await publisher.publish()
     snapshot = fetch()
@@ -124,22 +130,23 @@ class _Crash(Exception):
     """What stops a publication in its middle."""
 
 
+@ON_FILES
 async def test_a_crash_anywhere_is_recovered_from(harness, publisher, fetch, monkeypatch):
-    """The process dies at each of the files and entries that it writes, and the next goes on."""
+    """The process dies before it has written one thing or another, and the next goes on."""
     await harness.protect(Picture(0))
     serial = (await publisher.publish()).manifest.serial
-    for at in range(_STEPS + 1):
-        await harness.protect(Picture(at + 1))
+    for number, at in enumerate(_POINTS):
+        await harness.protect(Picture(number + 1))
         with monkeypatch.context() as patched:
             died = await _publishes_until(at, publisher, patched)
         assert died == (at < _STEPS)
         between = fetch()  # whatever is there is whole
         assert between.manifest.serial in {serial, serial + 1}
-        assert between.candidates(columns([Picture(at)], "sha256")).all()
+        assert between.candidates(columns([Picture(number)], "sha256")).all()
         again = await publisher.publish()
         snapshot = fetch()
         assert snapshot.manifest == again.manifest
-        assert snapshot.candidates(columns([Picture(n) for n in range(at + 2)], "sha256")).all()
+        assert snapshot.candidates(columns([Picture(n) for n in range(number + 2)], "sha256")).all()
         serial = again.manifest.serial
     assert fetch("newcomer").manifest == snapshot.manifest
     logged = await _logged(harness)
@@ -149,6 +156,9 @@ async def test_a_crash_anywhere_is_recovered_from(harness, publisher, fetch, mon
 
 _STEPS = 10
 """Note, four parts, manifest, targets, snapshot, the entry, timestamp."""
+
+_POINTS = (2, 6, 8, 9, _STEPS)
+"""With a part, the targets, the entry and the timestamp not written, and with nothing missing."""
 
 
 async def _publishes_until(at, publisher, patched):
@@ -192,11 +202,13 @@ async def test_what_died_before_its_entry_is_published_under_the_same_serial(
     assert fetch().candidates(columns([Picture(1)], "sha256")).all()
 
 
+@ON_FILES
 async def test_two_do_not_publish_at_once(publisher, published):
     with SnapshotFolder(published).lock(), pytest.raises(StoreBusy):
         await publisher.publish()
 
 
+@ON_FILES
 async def test_a_schedule_publishes_when_it_is_time(harness, publisher):
     schedule = Schedule(publisher, harness.clock, 24 * 3_600)
     assert await schedule.keep()
@@ -205,6 +217,7 @@ async def test_a_schedule_publishes_when_it_is_time(harness, publisher):
     assert await schedule.keep()
 
 
+@ON_FILES
 async def test_a_root_signed_elsewhere_is_taken_and_another_is_refused(
     harness, publisher, published, fetch
 ):
