@@ -23,6 +23,7 @@ from consent_client.protocol.contests import CROPS, Contest, row_contents
 from consent_client.protocol.encoding import u64, unpack_bitmap
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
+from registry.services import answers
 from registry.services.blocks import ROW_DIGEST_BYTES, row_digest
 from registry.services.budget import (
     Exceeded,
@@ -95,7 +96,9 @@ async def contest(
     """
     async with registry.store.read() as connection:
         screening = await own_screening(connection, builder, screening_id)
-        block = await screenings.block(connection, screening_id, contested.block)
+        block = await answers.block(
+            connection, registry.block_secret, screening_id, contested.block
+        )
         known = await contests.excluded(connection, screening_id, contested.block)
     check_columns(contested.columns, screening.opt_in_spaces)
     if screening.root is not None:
@@ -108,7 +111,7 @@ async def contest(
         _check_digests, registry.block_secret, block, contested, rows, known
     )
     async with registry.store.read() as connection:
-        earlier = await _earlier(connection, block, digest, rows)
+        earlier = await _earlier(connection, registry.block_secret, block, digest, rows)
     if earlier is not None:
         return earlier
     if screening.closed_at is not None:
@@ -159,27 +162,29 @@ async def _kept(
     )
     rows = np.flatnonzero(unpack_bitmap(contested.rows, block.count)).astype(np.int64)
     async with registry.store.write() as connection:
-        earlier = await _earlier(connection, block, digest, rows)
+        earlier = await _earlier(connection, registry.block_secret, block, digest, rows)
         if earlier is not None:
             return earlier, False
         if (await own_screening(connection, builder, screening.id)).closed_at is not None:
             raise ScreeningClosed(_CLOSED)
         await spend(connection, registry.settings, builder, found)
-        await contests.insert(connection, row)
+        await answers.insert_contest(connection, registry.block_secret, row)
         if committed:
-            secret = results_secret(registry.block_secret, screening.id)
-            await _change_results(connection, secret, block, manifest)
+            await _change_results(connection, registry.block_secret, block, manifest)
     return _answer(row), True
 
 
 async def _change_results(
-    connection: AsyncConnection, secret: bytes, block: screenings.BlockRow, manifest: bytes
+    connection: AsyncConnection, block_secret: bytes, block: screenings.BlockRow, manifest: bytes
 ) -> None:
     """Makes the root over a block's results anew, with all of its contests."""
     verdicts = np.frombuffer(block.verdicts, dtype=np.uint8).copy()
-    for each in await contests.of_block(connection, block.screening_id, block.number):
+    for each in await answers.contests_of_block(
+        connection, block_secret, block.screening_id, block.number
+    ):
         contested = unpack_bitmap(each.rows, block.count)
         verdicts[contested] = np.frombuffer(each.verdicts, dtype=np.uint8)
+    secret = results_secret(block_secret, block.screening_id)
     results = await asyncio.to_thread(
         block_results, secret, block.number, manifest, block.log_size, verdicts
     )
@@ -245,6 +250,7 @@ def _check_digests(
 
 async def _earlier(
     connection: AsyncConnection,
+    block_secret: bytes,
     block: screenings.BlockRow,
     digest: bytes,
     rows: npt.NDArray[np.int64],
@@ -254,7 +260,9 @@ async def _earlier(
     Raises:
         Conflict: a row was contested in another one.
     """
-    for row in await contests.of_block(connection, block.screening_id, block.number):
+    for row in await answers.contests_of_block(
+        connection, block_secret, block.screening_id, block.number
+    ):
         if hmac.compare_digest(row.digest, digest):
             return _answer(row)
         if unpack_bitmap(row.rows, block.count)[rows].any():

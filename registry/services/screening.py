@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.errors import Conflict, InvalidInput, NotReady, ScreeningClosed
+from registry.services import answers
 from registry.services.blocks import Block, block_digest, row_digests
 from registry.services.budget import Exceeded, check_not_held, hold_builder, spend, spending
 from registry.services.builders import Builder
@@ -52,7 +53,7 @@ async def screen(registry: Registry, builder: Builder, screening_id: bytes, bloc
     """
     async with registry.store.read() as connection:
         row = await own_screening(connection, builder, screening_id)
-        earlier = await screenings.block(connection, screening_id, block.number)
+        earlier = await answers.block(connection, registry.block_secret, screening_id, block.number)
     check_columns(block.columns, row.opt_in_spaces)
     manifest = None
     if row.root is not None:
@@ -129,7 +130,7 @@ async def _answer(
         )
     async with registry.store.write() as connection:
         row = await own_screening(connection, builder, row.id)
-        earlier = await screenings.block(connection, row.id, block.number)
+        earlier = await answers.block(connection, registry.block_secret, row.id, block.number)
         if earlier is not None:
             return _again(earlier, digest), False
         if row.closed_at is not None:
@@ -138,7 +139,7 @@ async def _answer(
             message = "This block holds more images than the screening announced."
             raise InvalidInput(message)
         await spend(connection, registry.settings, builder, found)
-        await screenings.insert_block(connection, answered)
+        await answers.insert_block(connection, registry.block_secret, answered)
         await contests.insert_excluded(connection, row.id, block.number, excluded)
         if results is not None:
             await _follows(connection, answered)

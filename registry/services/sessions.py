@@ -14,6 +14,7 @@ from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import InvalidInput, UnknownScreening
 from registry.matching.policies import policy_for
+from registry.services import answers
 from registry.services.budget import check_not_held
 from registry.services.builders import Builder
 from registry.services.commitments import Commitment
@@ -21,7 +22,7 @@ from registry.services.names import plain
 from registry.services.people import check_opt_in
 from registry.services.running import Registry
 from registry.services.terms import write_terms
-from registry.store import committed, contests, entries, screenings
+from registry.store import committed, entries, screenings
 
 SCREENING_ID_BYTES = 16
 MAX_DATASET_CHARACTERS = 200
@@ -193,7 +194,7 @@ async def close_screening(registry: Registry, builder: Builder, screening_id: by
     log_sizes: list[int] = []
     async with registry.store.read() as connection:
         in_log = await committed.session(connection, screening_id)
-        async for block in screenings.blocks(connection, screening_id):
+        async for block in answers.blocks(connection, registry.block_secret, screening_id):
             verdicts += np.bincount(
                 np.frombuffer(block.verdicts, dtype=np.uint8), minlength=len(Verdict)
             )
@@ -201,7 +202,9 @@ async def close_screening(registry: Registry, builder: Builder, screening_id: by
                 present[name] = present.get(name, 0) + count
             log_sizes.append(block.log_size)
         contested = overturned = 0
-        async for contest in contests.of_screening(connection, screening_id):
+        async for contest in answers.contests_of_screening(
+            connection, registry.block_secret, screening_id
+        ):
             final = np.bincount(
                 np.frombuffer(contest.verdicts, dtype=np.uint8), minlength=len(Verdict)
             )

@@ -41,6 +41,7 @@ from registry.vault.envelope import decrypt_record, unwrap_data_key
 from registry.vault.key_store import FileKeyStore
 from registry.vault.keyring import Keyring
 from registry.vault.stored_content import StoredContent
+from registry.vault.verdicts import keystream, show_verdicts
 from tests.attacks.leaks import Scanner, Secret, files
 from tests.support.clocks import HandClock
 from tests.support.people import CONSENT, REFUSAL, Person, Picture, columns, solve
@@ -451,11 +452,26 @@ async def test_without_padding_the_number_of_fingerprints_would_show(tmp_path, m
     assert much[2] > 20 * little[2]
 
 
-# What is left.
+# Verdicts: who knows the order of a list would read from them which of its images are registered.
 
 
-def test_who_knows_the_order_of_a_screened_list_reads_its_verdicts(loot):
-    """docs/threat-model.md says so: of a public data set the order is public, too."""
+def test_the_order_of_a_screened_list_tells_nothing_of_its_verdicts(loot):
     ((stored,),) = loot.rows("SELECT verdicts FROM screening_block")
-    assert bytes(stored) == loot.verdicts
-    assert [byte == 1 for byte in stored] == loot.registered.tolist()
+    right = [(byte & 0x7F) == verdict for byte, verdict in zip(stored, loot.verdicts, strict=True)]
+    assert sum(right) < len(right) / 4
+    excluded = [byte for byte, out in zip(stored, loot.registered, strict=True) if out]
+    others = [byte for byte, out in zip(stored, loot.registered, strict=True) if not out]
+    # Of 128 values each; that so many of one kind were alike would tell the kinds apart.
+    for kind in (excluded, others):
+        assert len(set(kind)) > len(kind) / 2
+
+
+def test_with_the_keys_they_are_read(loot, opened):
+    """The control."""
+    secret = opened[1]
+    ((screening, number, digest, stored),) = loot.rows(
+        "SELECT screening_id, number, digest, verdicts FROM screening_block"
+    )
+    stream = keystream(secret, "screening_block.verdicts", screening, number, digest, len(stored))
+    assert show_verdicts(bytes(stored), stream) == loot.verdicts
+    assert [byte == 1 for byte in loot.verdicts] == loot.registered.tolist()
