@@ -3,6 +3,9 @@
 Nothing that was acknowledged may be lost, nothing may be half-written, and what was not
 acknowledged can be sent again, byte for byte. A record that lost its key would make the server
 refuse to be ready: its follower reads every record at every start.
+
+What was published stays, byte for byte, and every checkpoint that anybody was given is an ancestor
+of the newest one.
 """
 
 import base64
@@ -19,16 +22,21 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from consent_client.protocol.checkpoints import open_checkpoint
 from consent_client.protocol.log import Register, Withdraw, decode_bundle, decode_entry
+from consent_client.protocol.merkle import leaf_hash
+from consent_client.protocol.notes import NoteVerifier
+from consent_client.protocol.tlog_proofs import TlogProof
 from registry.services.rotation import GONE_AFTER_SECONDS
 from tests.support.people import Person, Picture, solve, withdrawal_signature
 from tests.support.serving import Server
+from tests.support.unchanging import Unchanging
 
 CLIENTS = 8
 
 CHALLENGE = "query($id: Base64!) { challenge(recordId: $id) { ... on Challenge { proofOfWork } } }"
 REGISTER = """mutation($input: RegisterInput!) { register(input: $input) { __typename
-  ... on Registration { registerIndex status } ... on Problem { code } } }"""
+  ... on Registration { registerIndex status proof } ... on Problem { code } } }"""
 WITHDRAW = """mutation($input: WithdrawInput!) { withdraw(input: $input) { __typename
   ... on Withdrawal { registerIndex terminalIndex } ... on Problem { code } } }"""
 ENTRIES = """query($start: LogIndex!) { entries(start: $start, count: 16384) {
@@ -47,6 +55,7 @@ class Load:
     seed: int
     sent: dict = field(default_factory=dict)  # record id → (owner, request)
     registered: dict = field(default_factory=dict)  # record id → REGISTER index, acknowledged
+    proofs: dict = field(default_factory=dict)  # record id → C2SP tlog-proof, as acknowledged
     withdrawing: set = field(default_factory=set)  # record ids, sent
     withdrawn: dict = field(default_factory=dict)  # record id → WITHDRAW index, acknowledged
     problems: list = field(default_factory=list)
@@ -62,6 +71,7 @@ class Load:
         variables = request.to_json() | {"proofOfWork": solve(work)}
         answer = self.post(client, REGISTER, input=variables)["register"]
         if answer["__typename"] == "Registration":
+            self.proofs[request.record_id] = answer["proof"]
             self.registered[request.record_id] = answer["registerIndex"]
         elif answer["code"] != "BUSY":
             self.problems.append(answer)
@@ -132,9 +142,10 @@ def log_of(server):
             return entries
 
 
-def check(server, load):
-    """Everything acknowledged is in the log, where it was said to be, once."""
+def check(server, load, published):
+    """Everything acknowledged is in the log, where it was said to be, once, and published."""
     entries = log_of(server)
+    check_published(server, load, published, entries)
     registers = [e.commitment for e in entries if isinstance(e, Register)]
     assert len(set(registers)) == len(registers)
     for record_id, index in load.registered.items():
@@ -147,16 +158,35 @@ def check(server, load):
     assert len(set(ended)) == len(ended)
 
 
+def check_published(server, load, published, entries):
+    """Acknowledged proofs verify, under checkpoints that the published log grew from."""
+    seen = set()
+    for record_id, text in load.proofs.items():
+        proof = TlogProof.parse(text)
+        checkpoint = open_checkpoint(proof.checkpoint, published.verifier)
+        assert proof.index == load.registered[record_id]
+        proof.verify(leaf_hash(entries[proof.index].encode()), checkpoint)
+        seen.add(checkpoint)
+    newest = published.check(seen)
+    assert newest.size >= max(load.withdrawn.values(), default=-1) + 1
+    served = httpx.get(f"{server.url}/log/checkpoint").text
+    assert open_checkpoint(served, published.verifier).size >= newest.size
+
+
 def rounds(server, count):
     load = Load(server, seed=0)
+    server.start()
+    key = server.ask("{ registry { verifierKey } }")["data"]["registry"]["verifierKey"]
+    server.stop()
+    published = Unchanging(server.folder / "data" / "log", NoteVerifier.parse(key))
     chance = random.Random(os.environ.get("KILL_SEED", "7"))
     for number in range(count):
         load.seed = number
         server.start()
-        check(server, load)
+        check(server, load, published)
         load.run(0.25 + chance.random() * 0.5, rotating=number % 3 == 2)
     server.start()
-    check(server, load)
+    check(server, load, published)
     assert not load.problems
     assert len(load.registered) >= count / 10  # on a very busy machine, too
     assert load.withdrawn
@@ -170,13 +200,13 @@ def rounds(server, count):
             load.withdraw(client, record_id)
     assert not load.problems
     assert load.registered.keys() == load.sent.keys()
-    check(server, load)
+    check(server, load, published)
     # The one killed last counts as serving until it was not heard of for so long.
     rotated = server.command("keys", "rotate", "--wait", str(2 * GONE_AFTER_SECONDS), "--json")
     assert '"waitingFor": []' in rotated.stdout
     server.stop()
     server.start()
-    check(server, load)
+    check(server, load, published)
 
 
 @pytest.fixture
