@@ -2,7 +2,7 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import { en, type Messages } from "./en";
+import type { Messages } from "./en";
 
 export type { Messages } from "./en";
 
@@ -11,7 +11,7 @@ export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français" } as co
 export type Language = keyof typeof LANGUAGES;
 
 const MESSAGES: Readonly<Record<Language, () => Promise<Messages>>> = {
-  en: async () => en,
+  en: async () => (await import("./en")).en,
   de: async () => (await import("./de")).de,
   fr: async () => (await import("./fr")).fr,
 };
@@ -61,7 +61,7 @@ export interface Texts {
   readonly day: (day: number) => string;
 }
 
-function textsOf(language: Language, t: Messages, tag: string = language): Texts {
+function textsOf(language: Language, t: Messages, tag: string): Texts {
   const days = new Intl.DateTimeFormat(tag, { dateStyle: "long", timeZone: "UTC" });
   return {
     language,
@@ -72,7 +72,11 @@ function textsOf(language: Language, t: Messages, tag: string = language): Texts
   };
 }
 
-export const TextsContext = createContext<Texts>(textsOf("en", en));
+export const TextsContext = createContext<Texts | null>(null);
 
 /** The messages of the language chosen. */
-export const useTexts = (): Texts => useContext(TextsContext);
+export function useTexts(): Texts {
+  const texts = useContext(TextsContext);
+  if (texts === null) throw new Error("outside of a page with texts");
+  return texts;
+}

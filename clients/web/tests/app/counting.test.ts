@@ -51,6 +51,8 @@ const LOG: readonly Entry[] = [
   { type: "DAY", day: 20_001 },
 ];
 
+const OTHER_DAY: Entry = { type: "DAY", day: 20_002 };
+
 async function* placed(entries: readonly Entry[]): AsyncGenerator<Placed> {
   for (const [index, entry] of entries.entries()) yield [index, entry];
 }
@@ -86,7 +88,7 @@ test("what is newer than the checkpoint is left aside", async () => {
 });
 
 test.each([
-  ["an entry is another", [...LOG.slice(0, -1), { type: "DAY", day: 20_002 }]],
+  ["an entry is another", [...LOG.slice(0, -1), OTHER_DAY]],
   ["an entry is missing", LOG.slice(0, -1)],
   ["two are exchanged", [...LOG.slice(0, 1), ...LOG.slice(1, 3).reverse(), ...LOG.slice(3)]],
 ])("it is noticed that %s", async (_, entries) => {
