@@ -7,7 +7,8 @@ tell nothing elsewhere. Without built files a plain page says so; the registry n
 
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,8 @@ _MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
+_MESSAGES: Final = re.compile(re.escape(HASHED) + r"(?P<language>[a-z]{2})-[\w-]+\.js")
+_ELSE: Final = "en"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
 _ASKED_EACH_TIME: Final = "no-cache"
 
@@ -103,7 +106,7 @@ def page_routes(folder: Path = BUILT) -> list[Route]:
     if entry is None:
         return [Route("/", _not_built)]
     return [
-        Route("/", _serving(entry)),
+        Route("/", _serving_in(entry, _messages(files))),
         *(Route(f"/{name}", _serving(file)) for name, file in files.items() if name != ENTRY),
     ]
 
@@ -113,6 +116,32 @@ def _serving(file: _File) -> Callable[[Request], Awaitable[Response]]:
         return file.answer(request)
 
     return serve
+
+
+def _serving_in(entry: _File, messages: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    """Serves the page and names the messages it will ask for, so that they come with its script."""
+
+    async def serve(request: Request) -> Response:
+        answer = entry.answer(request)
+        wanted = messages.get(_language(request.headers.get("accept-language", ""), messages))
+        if wanted is not None:
+            answer.headers["link"] = f"</{wanted}>; rel=modulepreload"
+            answer.headers["vary"] = "accept-encoding, accept-language"
+        return answer
+
+    return serve
+
+
+def _messages(files: Iterable[str]) -> dict[str, str]:
+    """The files of messages, by language: `assets/de-1a2b.js` holds the German ones."""
+    found = (_MESSAGES.fullmatch(name) for name in files)
+    return {match["language"]: match[0] for match in found if match}
+
+
+def _language(wished: str, there: Collection[str]) -> str:
+    """The first language of Accept-Language that there is, as the page chooses; else English."""
+    tags = (part.partition(";")[0].strip()[:2].lower() for part in wished.split(","))
+    return next((tag for tag in tags if tag in there), _ELSE)
 
 
 def _built(folder: Path) -> dict[str, _File]:

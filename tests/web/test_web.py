@@ -111,6 +111,30 @@ async def test_who_takes_gzip_gets_gzip(client: httpx.AsyncClient) -> None:
     assert "content-encoding" not in plain.headers
 
 
+@pytest.mark.parametrize(
+    ("wished", "language"),
+    [
+        ("de-CH,de;q=0.9,en;q=0.8", "de"),
+        ("FR", "fr"),
+        ("nl, fr;q=0.5", "fr"),
+        ("nl", "en"),
+        ("", "en"),
+        ('<x>; rel="preload", "', "en"),
+    ],
+)
+async def test_the_messages_of_the_language_come_with_the_script(
+    built: Path, wished: str, language: str
+) -> None:
+    for name in ("en", "de", "fr"):
+        (built / "assets" / f"{name}-Ab_-12.js").write_bytes(SCRIPT)
+    async with client_of(Starlette(routes=page_routes(built))) as client:
+        page = await client.get("/", headers={"accept-language": wished})
+        assert page.headers["link"] == f"</assets/{language}-Ab_-12.js>; rel=modulepreload"
+        assert "accept-language" in page.headers["vary"]
+        script = await client.get("/assets/index-1a2b.js", headers={"accept-language": wished})
+        assert "link" not in script.headers
+
+
 async def test_without_built_files_a_page_says_so(tmp_path: Path) -> None:
     async with client_of(Starlette(routes=page_routes(tmp_path / "nothing"))) as client:
         page = await client.get("/")

@@ -120,6 +120,7 @@ describe.skipIf(!canRun || !hasPython)("each page", () => {
           )
         ).toString();
         await button(page, en.records.close).click();
+        await page.getByLabel(en.records.words).waitFor();
         await look("7-records-closed");
 
         await goTo(page, "verify");
@@ -145,6 +146,7 @@ describe.skipIf(!canRun || !hasPython)("each page", () => {
           await page.waitForFunction((code) => document.documentElement.lang === code, language);
           for (const route of ["protect", "records", "verify", "log"]) {
             await page.goto(`${registry.url}/#/${route}`);
+            await page.locator("main > div:not([hidden]) h1").waitFor();
             await look(`e-${route}-${language}`);
           }
         }
