@@ -213,6 +213,15 @@ def test_whatever_stands_elsewhere_in_a_signed_statement_is_refused_or_read(path
     assert sign_certificate(certificate, KEY) == data
 
 
+@pytest.mark.parametrize("name", ["value", "kinds", "self", "", "sha256\0", "constructor"])
+def test_no_name_of_a_space_is_taken_for_something_else(name):
+    statement = json.loads(CERTIFICATE.payload())
+    statement["predicate"]["screened"]["spaces"] = {name: 1}
+    payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
+    with pytest.raises(BadCertificate):
+        verify_certificate(envelope(payload))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -313,7 +313,7 @@ def _certificate(value: object) -> Certificate:
     )
 
 
-def _fields(value: object, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
+def _fields(value: object, /, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
     """An object with exactly these fields, of these types; True is no number here."""
     if not isinstance(value, dict) or value.keys() != kinds.keys():
         raise Malformed("other fields than a certificate has")
