@@ -59,22 +59,27 @@ class Witness:
 
     def _consider(self, asked: AddCheckpoint, checkpoint: Checkpoint) -> Response:
         try:
-            seen = self._memory.recall(checkpoint.origin)
-            if asked.old_size > checkpoint.size:
-                return PlainTextResponse("the proof is from beyond the checkpoint\n", 400)
-            if asked.old_size != seen.size:
-                return Response(f"{seen.size}\n", 409, {"content-type": SIZE_TYPE})
-            try:
-                grown = seen.grown(checkpoint, asked.proof)
-            except BadProof as error:
-                log.warning("a log did not show that it only grew", origin=checkpoint.origin)
-                forked = asked.old_size == checkpoint.size and checkpoint.root != seen.root
-                return PlainTextResponse(f"{error}\n", 409 if forked else 422)
-            if grown != seen:
-                self._memory.remember(checkpoint.origin, grown)
+            with self._memory.turn():
+                return self._in_turn(asked, checkpoint)
         except (CorruptRegistry, StateError) as error:
             log.critical("this witness can not use its memory", reason=str(error))
             return PlainTextResponse("this witness can not answer at the moment\n", 503)
+
+    def _in_turn(self, asked: AddCheckpoint, checkpoint: Checkpoint) -> Response:
+        """The answer. Signed in turn too: at the time it says, no larger tree was seen."""
+        seen = self._memory.recall(checkpoint.origin)
+        if asked.old_size > checkpoint.size:
+            return PlainTextResponse("the proof is from beyond the checkpoint\n", 400)
+        if asked.old_size != seen.size:
+            return Response(f"{seen.size}\n", 409, {"content-type": SIZE_TYPE})
+        try:
+            grown = seen.grown(checkpoint, asked.proof)
+        except BadProof as error:
+            log.warning("a log did not show that it only grew", origin=checkpoint.origin)
+            forked = asked.old_size == checkpoint.size and checkpoint.root != seen.root
+            return PlainTextResponse(f"{error}\n", 409 if forked else 422)
+        if grown != seen:
+            self._memory.remember(checkpoint.origin, grown)
         text = split_note(asked.note)[0]
         return PlainTextResponse(cosign(text, self._signer, int(self._clock.now())).line)
 

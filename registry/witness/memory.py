@@ -1,7 +1,8 @@
 """What a witness has seen of each log, on disk before it says so.
 
-A witness that forgets may vouch for a fork: the state is flushed before the cosignature leaves, and
-a second process on the same folder is refused.
+A witness that forgets may vouch for a fork: the state is flushed before the cosignature leaves, a
+second process on the same folder is refused, and where one is left over all the same, nobody looks
+between what another has seen and what it writes down.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from consent_client.errors import Malformed
+from consent_client.errors import Malformed, StateError
 from consent_client.private_files import private_folder, read_private, write_private
 from consent_client.protocol.encoding import decode_base64, encode_base64
 from consent_client.protocol.merkle import HASH_BYTES
@@ -20,6 +21,7 @@ from consent_client.protocol.witnessing import Witnessed
 from registry.errors import ConfigurationError, CorruptRegistry
 
 _LOCK = ".lock"
+_TURN = ".turn"
 
 
 class Memory:
@@ -45,6 +47,25 @@ class Memory:
             except BlockingIOError:
                 message = f"Another witness uses {self._folder}."
                 raise ConfigurationError(message) from None
+            yield
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Lets one at a time recall and remember, of all threads and processes.
+
+        What a caller gives up waiting for goes on in its thread, and the process that held the
+        folder may be killed while one of its children still answers: neither may overlap the next.
+
+        Raises:
+            StateError: the folder can not be used.
+        """
+        try:
+            handle = (self._folder / _TURN).open("ab")
+        except OSError as error:
+            message = f"{self._folder} can not be used: {error.strerror}"
+            raise StateError(message, str(self._folder)) from None
+        with handle:  # closing it lets the lock go
+            fcntl.flock(handle.fileno(), fcntl.LOCK_EX)
             yield
 
     def recall(self, origin: str) -> Witnessed:

@@ -1,7 +1,9 @@
 """A witness cosigns what only grows, and remembers it."""
 
 import asyncio
+import contextlib
 import json
+import threading
 from pathlib import Path
 
 import httpx
@@ -14,7 +16,7 @@ from consent_client.protocol.checkpoints import Checkpoint, sign_checkpoint
 from consent_client.protocol.cosignatures import WitnessSigner, verify_cosignature
 from consent_client.protocol.merkle import EMPTY_ROOT, Tree, consistency_proof, leaf_hash
 from consent_client.protocol.notes import NoteSignature, NoteSigner, add_signature
-from consent_client.protocol.witnessing import SIZE_TYPE, AddCheckpoint
+from consent_client.protocol.witnessing import SIZE_TYPE, AddCheckpoint, Witnessed
 from registry.errors import ConfigurationError, CorruptRegistry
 from registry.witness.app import Witness, create_witness
 from registry.witness.memory import Memory
@@ -48,15 +50,32 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "witness"
 
 
+@contextlib.asynccontextmanager
+async def clients_of(*witnesses: Witness):
+    """Functions that ask these witnesses."""
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(
+                    transport=httpx.ASGITransport(create_witness(witness)),
+                    base_url="http://witness",
+                )
+            )
+            for witness in witnesses
+        ]
+
+        def asking(client: httpx.AsyncClient):
+            async def ask(body: str | bytes) -> httpx.Response:
+                return await client.post("/add-checkpoint", content=body)
+
+            return ask
+
+        yield [asking(client) for client in clients]
+
+
 @pytest.fixture
 async def ask(folder: Path):
-    witness = Witness(KEY, [LOG.verifier], Memory(folder), CLOCK)
-    transport = httpx.ASGITransport(create_witness(witness))
-    async with httpx.AsyncClient(transport=transport, base_url="http://witness") as client:
-
-        async def send(body: str | bytes) -> httpx.Response:
-            return await client.post("/add-checkpoint", content=body)
-
+    async with clients_of(Witness(KEY, [LOG.verifier], Memory(folder), CLOCK)) as (send,):
         yield send
 
 
@@ -114,6 +133,46 @@ async def test_requests_at_once_can_not_get_a_fork_cosigned(ask):
     forked.append(leaf_hash(b"fork"))
     answers = await asyncio.gather(ask(asked(5, tree(6))), ask(asked(5, forked)))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+class Slow(Memory):
+    """Does not write down before it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked, self.told = threading.Event(), threading.Event()
+
+    def remember(self, origin: str, seen: Witnessed) -> None:
+        self.asked.set()
+        assert self.told.wait(10)
+        super().remember(origin, seen)
+
+
+@pytest.mark.parametrize("hung_up", [False, True])
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_nobody_looks_between_what_was_seen_and_what_is_written_down(
+    ask, folder, processes, hung_up
+):
+    """Or a log gets both branches of a fork cosigned, one after the other."""
+    await ask(asked(0, tree(5)))
+    forked = tree(5)
+    forked.append(leaf_hash(b"fork"))
+    slow = Slow(folder)
+    witness = Witness(KEY, [LOG.verifier], slow, CLOCK)
+    other = witness if processes == 1 else Witness(KEY, [LOG.verifier], Memory(folder), CLOCK)
+    async with clients_of(witness, other) as (first, second):
+        begun = asyncio.create_task(first(asked(5, tree(6))))
+        assert await asyncio.to_thread(slow.asked.wait, 10)
+        if hung_up:
+            begun.cancel()
+            await asyncio.wait([begun])
+        then = asyncio.create_task(second(asked(5, forked)))
+        await asyncio.wait([then], timeout=0.1)
+        slow.told.set()
+        assert (await then).status_code == httpx.codes.CONFLICT
+        if not hung_up:
+            assert (await begun).status_code == httpx.codes.OK
+    assert Memory(folder).recall(LOG.name).root == tree(6).root()
 
 
 async def test_nothing_is_vouched_for_that_is_not_on_disk(ask, monkeypatch):
