@@ -5,7 +5,8 @@
  *     ConsentError
  *     ├── ProtocolError        bytes or values that do not follow FORMATS
  *     │   ├── Malformed, UnknownSpace, BadFingerprint, BadPhrase, WeakKey, BadSignature, SealError,
- *     │   │   NoUsableKey, BadStatement, BadUrl, BadNote, BadProof, BadCheckpoint
+ *     │   │   NoUsableKey, BadStatement, BadUrl, BadNote, BadProof, BadCheckpoint, BadManifest,
+ *     │   │   BadEvidence, BadCertificate
  *     │   └── BadPolicy        `.line` says where
  *     ├── ImageError           this picture can not be fingerprinted
  *     │   ├── NotAnImage       the bytes are no picture that this browser decodes
@@ -104,6 +105,21 @@ export class BadProof extends ProtocolError {
 /** A text that is not a checkpoint, or a checkpoint of another log than the one expected. */
 export class BadCheckpoint extends ProtocolError {
   override readonly code = "BAD_CHECKPOINT";
+}
+
+/** Rows that are no manifest, or not those of the manifest expected. */
+export class BadManifest extends ProtocolError {
+  override readonly code = "BAD_MANIFEST";
+}
+
+/** Evidence that does not show that what is shipped was cleared. */
+export class BadEvidence extends ProtocolError {
+  override readonly code = "BAD_EVIDENCE";
+}
+
+/** Not a certificate, or one that the log, a manifest or evidence does not bear out. */
+export class BadCertificate extends ProtocolError {
+  override readonly code = "BAD_CERTIFICATE";
 }
 
 /** A policy file that can not be read, or that contradicts itself. */

@@ -4,6 +4,8 @@
  * every vector of `tests/vectors`.
  */
 
+export * from "./canonical-json";
+export * from "./certificates";
 export * from "./checkpoints";
 export * from "./cosignatures";
 export * from "./ed25519";
@@ -11,6 +13,7 @@ export * from "./encoding";
 export * from "./fingerprints";
 export * from "./keys";
 export * from "./log";
+export * from "./manifests";
 export * from "./merkle";
 export * from "./notes";
 export * from "./origins";
@@ -18,6 +21,7 @@ export * from "./policies";
 export * from "./purposes";
 export * from "./receipts";
 export * from "./records";
+export * from "./results";
 export * from "./screening";
 export * from "./sealing";
 export * from "./sealing-keys";

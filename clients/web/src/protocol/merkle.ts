@@ -47,6 +47,40 @@ export function rootOf(leaves: readonly Bytes[]): Bytes {
   return level[0] ?? EMPTY_ROOT;
 }
 
+/** A tree of which only what its root and its growth need is kept: at most 53 hashes. */
+export class Frontier {
+  /** Leaves so far. */
+  size = 0;
+  /** Of the complete subtrees that cover them, largest first, as RFC 6962 splits. */
+  readonly #hashes: Bytes[] = [];
+
+  append(leaf: Bytes): void {
+    this.appendSubtree(0, leaf);
+  }
+
+  /** Adds 2^level leaves of which only the subtree's hash is known; `BadProof` where none fits. */
+  appendSubtree(level: number, node: Bytes): void {
+    const width = 2 ** level;
+    if (level < 0 || this.size % width !== 0) {
+      throw new BadProof("a subtree begins at a multiple of its size");
+    }
+    let index = this.size / width;
+    let above = node;
+    for (let left; index % 2 === 1 && (left = this.#hashes.pop()) !== undefined;) {
+      above = nodeHash(left, above);
+      index = half(index);
+    }
+    this.#hashes.push(above);
+    this.size += width;
+  }
+
+  /** The root of the leaves so far. */
+  root(): Bytes {
+    const [last, ...before] = this.#hashes.toReversed();
+    return before.reduce((right, left) => nodeHash(left, right), last ?? EMPTY_ROOT);
+  }
+}
+
 /** The root of the first `size` leaves of a tree. */
 export function rootAt(nodes: Nodes, size: number): Bytes {
   const hashes = range(nodes, 0, size);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { BadNote, ProtocolError } from "../../src/errors";
 import * as protocol from "../../src/protocol";
 import { openSealed } from "../support/opening";
-import { corruption, corruptions, hex, read } from "../support/vectors";
+import { corruption, corruptions, drained, hex, read } from "../support/vectors";
 
 const notes = read("notes.json");
 const sealing = read("sealing.json");
@@ -73,6 +73,26 @@ const PARSERS: Record<string, (value: any) => unknown> = {
     const entry = hex(receipts.register_entry);
     proof.verify(protocol.leafHash(entry), protocol.openCheckpoint(proof.checkpoint, log));
   },
+  manifest: (value) => drained(protocol.rootingRows(value.map(hex))),
+  "manifest-file": (value) => [...protocol.ascending(protocol.rowsOfFile(hex(value)))],
+  "manifest-block": ({ block, number, count, path, root }) =>
+    protocol.verifyBlock(hex(block), number, count, path.map(hex), hex(root)),
+  evidence: (value) =>
+    drained(
+      protocol.verifyingEvidence(
+        hex(value.evidence),
+        value.shipped.map(hex),
+        value.count,
+        {
+          type: "CLOSE",
+          sessionIndex: 1,
+          leastLogSize: value.least_log_size,
+          resultsRoot: hex(value.results_root),
+        },
+        value.close_index,
+      ),
+    ),
+  certificate: (value) => protocol.verifyCertificate(protocol.utf8(value)),
   receipt: (value) =>
     protocol.verifyReceipt(protocol.Receipt.parse(value), protocol.parsePolicy(receipts.policy)),
 };

@@ -6,7 +6,7 @@ import { BadCheckpoint, Malformed } from "../../src/errors";
 import * as protocol from "../../src/protocol";
 import { sha256 } from "../../src/protocol/digests";
 import { openSealed, sealingPublicKey } from "../support/opening";
-import { hex, read } from "../support/vectors";
+import { drained, hex, read } from "../support/vectors";
 
 /** Sizes of trees that JavaScript's numbers do not hold; FORMATS ends a log of ours before them. */
 const BEYOND = Number.MAX_SAFE_INTEGER;
@@ -393,3 +393,84 @@ describe("checkpoints", () => {
 
 const camel = (name: string): string =>
   name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+test("manifests", () => {
+  const { rows, root, salt, commitment, file, many } = read("manifests.json");
+  const made = drained(protocol.rootingRows(rows.map(hex)));
+  expect([bytesToHex(made.root), made.count]).toEqual([root, rows.length]);
+  const committed = protocol.manifestCommitment(hex(salt), made.root, made.count);
+  expect(bytesToHex(committed)).toBe(commitment);
+  expect([...protocol.rowsOfFile(hex(file))].map(bytesToHex)).toEqual(rows);
+  expect(protocol.blocksIn(many.count)).toBe(many.paths.length);
+});
+
+test("blocks of a manifest", () => {
+  const { count, root, paths } = read("manifests.json").many;
+  const rows = Array.from({ length: count }, (_, at) =>
+    protocol.concat(new Uint8Array(24), protocol.u64(at + 1), sha256(protocol.utf8(String(at)))),
+  );
+  expect(bytesToHex(drained(protocol.rootingRows(rows)).root)).toBe(root);
+  for (const [number, path] of paths.entries()) {
+    const first = number * protocol.BLOCK_ROWS;
+    const block = protocol.concat(...rows.slice(first, first + protocol.BLOCK_ROWS));
+    protocol.verifyBlock(block, number, count, path.map(hex), hex(root));
+  }
+});
+
+test("results", () => {
+  const vector = read("results.json");
+  const rows: protocol.Bytes[] = vector.rows.map(hex);
+  for (const [at, { leaf, log_size, verdict }] of vector.answers.entries()) {
+    const made = protocol.resultLeaf(
+      hex(leaf).slice(0, 16),
+      at,
+      rows[at] ?? new Uint8Array(0),
+      log_size,
+      verdict,
+    );
+    expect(bytesToHex(made)).toBe(leaf);
+  }
+  const leaves = vector.answers.map(({ leaf }: { leaf: string }) => protocol.leafHash(hex(leaf)));
+  expect(bytesToHex(protocol.rootOf(leaves))).toBe(vector.results_root);
+  const found = drained(
+    protocol.verifyingEvidence(
+      hex(vector.evidence),
+      vector.shipped.map(hex),
+      rows.length,
+      {
+        type: "CLOSE",
+        sessionIndex: 1,
+        leastLogSize: vector.least_log_size,
+        resultsRoot: hex(vector.results_root),
+      },
+      vector.close_index,
+    ),
+  );
+  expect(bytesToHex(found.shippedRoot)).toBe(vector.shipped_root);
+  expect(found.verdicts).toEqual(vector.verdicts);
+});
+
+test("certificates", () => {
+  const vector = read("certificates.json");
+  const data = protocol.utf8(vector.certificate);
+  const certificate = protocol.verifyCertificate(data);
+  expect(bytesToHex(certificate.builder)).toBe(vector.builder);
+  expect(new TextDecoder().decode(protocol.canonical(certificate.terms))).toBe(vector.terms);
+  const payload = protocol.canonical(vector.statement);
+  expect(protocol.encodeBase64(protocol.preAuthentication(payload))).toBe(vector.pae);
+  expect(bytesToHex(protocol.certifyDigest(data))).toBe(vector.digest);
+  const { predicate, subject } = vector.statement;
+  expect(certificate).toMatchObject({
+    registry: predicate.registry,
+    sessionIndex: predicate.session.open,
+    closeIndex: predicate.session.close,
+    verdicts: predicate.screened.verdicts,
+    spaces: predicate.screened.spaces,
+    count: predicate.screened.count,
+    shippedCount: predicate.shipped.count,
+    tool: predicate.tool,
+  });
+  expect(bytesToHex(certificate.resultsRoot)).toBe(predicate.resultsRoot);
+  expect(bytesToHex(certificate.shippedRoot)).toBe(subject[0].digest.rfc6962Sha256);
+  expect(bytesToHex(certificate.supersedes ?? new Uint8Array(0))).toBe(predicate.supersedes);
+});

@@ -28,3 +28,11 @@ export function corruptions(format: string): string[] {
 
 export const corruption = (format: string, name: string): Corruption =>
   read(`corruptions/${format}/${name}`);
+
+/** What a generator comes to. */
+export function drained<T>(steps: Generator<unknown, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
