@@ -30,7 +30,7 @@ def row_of(number: int, key: str, cells: Cells, root: Path, *, wants_image: bool
     if cells.image is not None:
         return Row(number, key, image=cells.image, url=url)
     if cells.path:
-        path = _below(root, cells.path)
+        path = below(root, cells.path)
         if path is None:
             trouble = UnreadableImage(f"{key}: its path leads out of {shown_key(str(root))}", key)
             return Row(number, key, url=url, trouble=trouble)
@@ -51,7 +51,7 @@ def row_key(value: object, number: int, source: str) -> str:
     return str(value)
 
 
-def _below(root: Path, text: str) -> Path | None:
+def below(root: Path, text: str) -> Path | None:
     """A path, resolved, where it lies below `root`."""
     try:
         folder = root.resolve(strict=True)

@@ -14,8 +14,10 @@ from typing import Final
 from consent_client.errors import ImageError
 from consent_client.fingerprints.crops import crop_fingerprints
 from consent_client.fingerprints.images import (
+    Bordered,
     ImageFingerprints,
     Models,
+    Screened,
     Source,
     check_spaces,
     fingerprint_image,
@@ -36,7 +38,7 @@ def available_cores() -> int:
 
 
 def fingerprint_many[Key](
-    sources: Iterable[tuple[Key, Source]],
+    sources: Iterable[tuple[Key, Screened]],
     spaces: Collection[str],
     workers: int | None = None,
     *,
@@ -64,7 +66,7 @@ def fingerprint_many[Key](
     loaded = load_models(spaces) if models is None else models
     asked = frozenset(spaces)
 
-    def compute(source: Source, name: str) -> ImageFingerprints:
+    def compute(source: Screened, name: str) -> ImageFingerprints:
         return fingerprint_image(source, asked, name=name, models=loaded)
 
     return _run(iter(sources), compute, _threads(workers))
@@ -88,8 +90,8 @@ def _threads(workers: int | None) -> int:
     return threads
 
 
-def _run[Key, Found](
-    sources: Iterator[tuple[Key, Source]], compute: Callable[[Source, str], Found], workers: int
+def _run[Key, Found, From: Screened](
+    sources: Iterator[tuple[Key, From]], compute: Callable[[From, str], Found], workers: int
 ) -> Iterator[tuple[Key, Found | ImageError]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="fingerprints")
     due: deque[tuple[Key, Future[Found | ImageError]]] = deque()
@@ -107,10 +109,10 @@ def _run[Key, Found](
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt[Found](
-    compute: Callable[[Source, str], Found], source: Source, key: str
+def _attempt[Found, From: Screened](
+    compute: Callable[[From, str], Found], source: From, key: str
 ) -> Found | ImageError:
-    name = key if isinstance(source, bytes) else ""
+    name = key if isinstance(source, bytes | Bordered) else ""
     try:
         return compute(source, name)
     except ImageError as problem:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from consent_client.errors import MissingModel, UnknownSpace
 from consent_client.fingerprints import exact, face, pdq, sscd
+from consent_client.fingerprints.borders import without_border
 from consent_client.fingerprints.face_models import FaceModel, load_face_model
 from consent_client.fingerprints.loading import decoded, read_source, source_name
 from consent_client.fingerprints.pillow import Image
@@ -29,6 +30,23 @@ _NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
 
 type Source = bytes | os.PathLike[str] | str
 """A picture's file: its bytes, or its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bordered:
+    """A picture's file that may have a white border around the picture: see `borders`.
+
+    Attributes:
+        data: the file's bytes.
+        original: width and height of the picture that it was made of, in pixels.
+    """
+
+    data: bytes = field(repr=False)
+    original: tuple[int, int]
+
+
+type Screened = Source | Bordered
+"""A file that is screened, as it is or without a border."""
 
 type _Hashes = Callable[[pdq.Samples], tuple[pdq.Hash, ...]]
 type _Views = Callable[[Image.Image], NDArray[np.uint8]]
@@ -136,7 +154,7 @@ def check_spaces(spaces: Collection[str]) -> None:
 
 
 def fingerprint_image(
-    source: Source, spaces: Collection[str], *, name: str = "", models: Models | None = None
+    source: Screened, spaces: Collection[str], *, name: str = "", models: Models | None = None
 ) -> ImageFingerprints:
     """The fingerprints that a picture is screened by: one for each space, and one for each face.
 
@@ -192,7 +210,7 @@ def registration_fingerprints(
 
 
 def _compute(
-    source: Source,
+    source: Screened,
     spaces: Collection[str],
     name: str,
     models: Models | None,
@@ -200,14 +218,17 @@ def _compute(
 ) -> ImageFingerprints:
     check_spaces(spaces)
     loaded = load_models(spaces) if models is None else models
-    called = name or source_name(source)
-    data = read_source(source, called)
+    original = source.original if isinstance(source, Bordered) else None
+    file = source.data if isinstance(source, Bordered) else source
+    called = name or source_name(file)
+    data = read_source(file, called)
     found: dict[str, tuple[bytes, ...]] = {}
     missing: dict[str, Missing] = {}
     if exact.SPACE in spaces:
         found[exact.SPACE] = (exact.file_fingerprint(data),)
     if set(spaces) - {exact.SPACE}:
-        with decoded(data, called) as picture:
+        with decoded(data, called) as whole:
+            picture = whole if original is None else without_border(whole, original)
             if pdq.SPACE in spaces:
                 _put(pdq.SPACE, _hashed(picture, methods.hashes), found, missing)
             if face.SPACE in spaces:
