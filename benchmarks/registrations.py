@@ -41,7 +41,7 @@ CLIENTS = 50
 
 # By default a registry gathers changes for half a second, so that fifty clients, each of which
 # waits for its answer, are at most a hundred a second. What is measured here is what it can do.
-BATCH_SECONDS = 0.05
+BATCH_SECONDS = 0.1
 RECORDS = 3_000
 
 SQLITE_CLAIM = 150.0

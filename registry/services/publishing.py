@@ -7,7 +7,7 @@ at a time; the checkpoint is swapped for the one it grew from and never goes bac
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,6 +88,7 @@ class Publisher:
         self._cosign = cosign
         self._published: Published | None = None
         self._edge = Edge()
+        self._filled: list[str] = []  # since the last checkpoint
         self._publishing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._moved = asyncio.Condition()
@@ -253,14 +254,12 @@ class Publisher:
         known = await asyncio.to_thread(self._storage.checkpoint)
         if self._published is not None and known == self._published.note and size == self.size:
             return
-        async with _held(self._storage):
-            known = await asyncio.to_thread(self._storage.checkpoint)
+        async with _held(self._storage) as known:
             await self._take_up(known)
-            async with self._store.read() as connection:
-                size = await entries.log_size(connection)
-            await self._check_beginning(size)
-            if size > self._edge.size:
-                await self._extend(known, size)
+            while await self._grow():
+                pass
+            if self._edge.size > self.size:
+                await self._sign(known)
 
     async def _take_up(self, note: str | None) -> None:
         """Learns what another process, or this one before it was stopped, has published."""
@@ -287,10 +286,6 @@ class Publisher:
         self._published = Published(checkpoint.size, checkpoint.root, note)
         await self._check_bundle()
 
-    async def _check_beginning(self, size: int) -> None:
-        if size < self._edge.size:
-            raise _older(size, self._edge.size)
-
     async def _check_bundle(self) -> None:
         """The last entries that were published are those of the store."""
         bundle = self._edge.bundle
@@ -300,28 +295,52 @@ class Publisher:
             message = "The published entries are not those of the database."
             raise CorruptRegistry(message)
 
-    async def _extend(self, known: str | None, size: int) -> None:
+    async def _grow(self) -> bool:
+        """Takes in the next entries and publishes the tiles that they fill; False: there are none.
+
+        Raises:
+            CorruptRegistry: the store has less than is published, or a gap.
+        """
         edge = self._edge
-        replaced: list[str] = []
-        while edge.size < size:
-            stop = min(size, (edge.size // PORTION + 1) * PORTION)
-            async with self._store.read() as connection:
-                data = await entries.read_data(connection, edge.size, stop - edge.size)
-            if len(data) != stop - edge.size:
-                message = f"The log has a gap between entries {edge.size} and {stop}."
-                raise CorruptRegistry(message)
-            edge, full = await asyncio.to_thread(edge.grow, data)
-            await asyncio.to_thread(self._storage.put, full)
-            replaced += full
-        await asyncio.to_thread(self._storage.put, edge.partial(since=self._edge.size))
+        start, stop = edge.size, (edge.size // PORTION + 1) * PORTION
+        async with self._store.read() as connection:
+            size = await entries.log_size(connection)
+            if size < start:
+                raise _older(size, start)
+            if size == start:
+                return False
+            stop = min(size, stop)
+            data = await entries.read_data(connection, start, stop - start)
+        if len(data) != stop - start:
+            message = f"The log has a gap between entries {start} and {stop}."
+            raise CorruptRegistry(message)
+        self._edge = await asyncio.to_thread(self._put_full, edge, data)
+        return stop < size
+
+    def _put_full(self, edge: Edge, data: Sequence[bytes]) -> Edge:
+        grown, full = edge.grow(data)
+        self._storage.put(full)
+        self._filled += full
+        return grown
+
+    async def _sign(self, known: str | None) -> None:
+        """Publishes the rest, and the checkpoint in place of the one that was known."""
+        edge = self._edge
         checkpoint = Checkpoint(self._signer.name, edge.size, edge.root())
-        note = sign_checkpoint(checkpoint, self._signer)
+        note = await asyncio.to_thread(self._put_rest, edge, checkpoint)
         if self._cosign is not None:
             note = await self._cosign(note, self._nodes(edge.size))
-        await asyncio.to_thread(self._storage.swap_checkpoint, known, note)
-        await asyncio.to_thread(self._storage.drop_partial, replaced)
-        self._edge = edge
+        await asyncio.to_thread(self._swap, known, note)
         self._published = Published(edge.size, checkpoint.root, note)
+
+    def _put_rest(self, edge: Edge, checkpoint: Checkpoint) -> str:
+        self._storage.put(edge.partial(since=self.size))
+        return sign_checkpoint(checkpoint, self._signer)
+
+    def _swap(self, known: str | None, note: str) -> None:
+        self._storage.swap_checkpoint(known, note)
+        self._storage.drop_partial(self._filled)
+        self._filled = []
 
     def _nodes(self, size: int) -> Nodes:
         def read_tile(level: int, index: int, width: int) -> bytes:
@@ -372,10 +391,13 @@ def open_publisher(settings: Settings, store: Store, signer: NoteSigner) -> Publ
 
 
 @contextlib.asynccontextmanager
-async def _held(storage: LogStorage) -> AsyncIterator[None]:
-    lock = storage.lock()
-    await asyncio.to_thread(lock.__enter__)
-    try:
-        yield
-    finally:
-        lock.__exit__(None, None, None)
+async def _held(storage: LogStorage) -> AsyncIterator[str | None]:
+    """The publishers' lock; the newest checkpoint, which nobody replaces meanwhile."""
+    held = contextlib.ExitStack()
+
+    def enter() -> str | None:
+        held.enter_context(storage.lock())
+        return storage.checkpoint()
+
+    with held:
+        yield await asyncio.to_thread(enter)
