@@ -56,12 +56,10 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes; each keeps its own indexes in memory.")
     ] = 1,
-    *,
-    verbose: Annotated[bool, typer.Option(help="Log debugging events.")] = False,
 ) -> None:
     """Serve the API. The first start founds the registry: database, keys, origin."""
     settings = _settings()
-    _start(verbose=verbose)
+    _start()
     if settings.is_embedded:
         err.print(
             "[bold]Embedded default[/]: one machine, one disk. Keys lie in "
@@ -96,7 +94,7 @@ def serve(
 
 def application() -> Any:
     """What each of granian's processes serves."""
-    _start(verbose=False)
+    _start()
     from registry.app import create_app  # noqa: PLC0415 (only servers need it)
 
     served = create_app()
@@ -138,7 +136,7 @@ def witness(
 def init() -> None:
     """Found the registry without serving it: database, keys, origin. Repeating it is harmless."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     _run(operating.initialise(settings, SystemClock()))
     out.print(f"The registry {settings.origin} is founded.", highlight=False)
 
@@ -161,7 +159,7 @@ def erase(
             param_hint="--reason",
         ) from None
     settings = _settings()
-    _start(verbose=False)
+    _start()
     index = _run(operating.erase_record(settings, record_entry, chosen))
     if as_json:
         _print_json({"recordEntry": record_entry, "eraseEntry": index, "reason": chosen.name})
@@ -181,7 +179,7 @@ def publish(*, as_json: AsJson = False) -> None:
     can be run again. Downloaded copies outlive a withdrawal: see docs/snapshots.md.
     """
     settings = _settings()
-    _start(verbose=False)
+    _start()
     done = _run(operating.publish_snapshot(settings, SystemClock()))
     manifest = done.manifest
     if as_json:
@@ -220,7 +218,7 @@ def backup(
     without the key store, which is never backed up beside it.
     """
     settings = _settings()
-    _start(verbose=False)
+    _start()
     size = _run(operating.back_up(settings, file))
     if as_json:
         _print_json({"file": str(file), "logSize": size})
@@ -247,7 +245,7 @@ def restore(
     can be run again, whatever interrupted it.
     """
     settings = _settings()
-    _start(verbose=False)
+    _start()
     done = _run(operating.restore(settings, SystemClock(), file, log_lost=log_lost))
     if as_json:
         _print_json(asdict(done))
@@ -302,7 +300,7 @@ def calibrate(
     if (sample is None) == (review is None) or (review is None) != (name is None):
         raise typer.BadParameter("name a SAMPLE to match, or --review and --name to publish")
     settings = _settings()
-    _start(verbose=False)
+    _start()
     if review is None:
         _match_sample(settings, sample or "", out, draw, workers, as_json=as_json)
     else:
@@ -387,7 +385,7 @@ def builder_add(
 ) -> None:
     """Add a builder and print its token, once: only a hash of it is kept."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     token = _run(operating.add_builder(settings, SystemClock(), name, items_per_day))
     if as_json:
         _print_json({"name": name, "token": token})
@@ -400,7 +398,7 @@ def builder_add(
 def builder_list(*, as_json: AsJson = False) -> None:
     """List builders; tokens are not known."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     rows = _run(operating.list_builders(settings))
     if as_json:
         _print_json(
@@ -424,7 +422,7 @@ def builder_list(*, as_json: AsJson = False) -> None:
 def builder_revoke(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
     """Revoke a builder's token at once. Its name can not be used again."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     _run(operating.revoke_builder(settings, SystemClock(), name))
     out.print(f"The token of {name} is revoked.", highlight=False, markup=False)
 
@@ -433,7 +431,7 @@ def builder_revoke(name: Annotated[str, typer.Argument(help="As given to `add`."
 def builder_hold(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
     """Answer nothing new to a builder until it is released; what it was told stays."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     _run(operating.hold_builder(settings, SystemClock(), name))
     out.print(f"{name} is held.", highlight=False, markup=False)
 
@@ -450,7 +448,7 @@ def builder_held(
     somebody rebuilds a fingerprint from answers; many copies of a popular image are not.
     """
     settings = _settings()
-    _start(verbose=False)
+    _start()
     rows = _run(operating.list_holds(settings, released=every))
     if as_json:
         _print_json(
@@ -483,7 +481,7 @@ def builder_held(
 def builder_release(name: Annotated[str, typer.Argument(help="As given to `add`.")]) -> None:
     """Let a held builder go on; the block it was held for is answered when it is sent again."""
     settings = _settings()
-    _start(verbose=False)
+    _start()
     count = _run(operating.release_builder(settings, SystemClock(), name))
     out.print(f"{name}: {count} released.", highlight=False, markup=False)
 
@@ -502,7 +500,7 @@ def keys_rotate(
     Whatever was withdrawn before the last rotation is unreadable afterwards, in old backups too.
     """
     settings = _settings()
-    _start(verbose=False)
+    _start()
     with Progress(console=err, disable=not err.is_terminal or as_json) as bars:
         tasks: dict[str, Any] = {}
 
@@ -541,8 +539,8 @@ def keys_rotate(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _start(*, verbose: bool) -> None:
-    configure(verbose=verbose)
+def _start() -> None:
+    configure()
     disable_core_dumps()
 
 
