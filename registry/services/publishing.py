@@ -17,7 +17,13 @@ from consent_client.errors import ProtocolError
 from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from consent_client.protocol.merkle import Nodes, consistency_proof, inclusion_proof
 from consent_client.protocol.notes import NoteSigner
-from consent_client.protocol.tiles import TILE_WIDTH, tile_nodes, tile_path
+from consent_client.protocol.tiles import (
+    TILE_WIDTH,
+    bundle_path,
+    read_bundle,
+    tile_nodes,
+    tile_path,
+)
 from registry.errors import (
     ConfigurationError,
     CorruptRegistry,
@@ -241,9 +247,10 @@ class Publisher:
     async def _prove(
         self, proof: Callable[[Nodes, int, int], tuple[bytes, ...]], *numbers: int
     ) -> tuple[bytes, ...]:
-        size = numbers[-1]
+        # The tiles of the newest log, for smaller trees are parts of it: theirs are there only if
+        # they were published at that size.
         try:
-            return await asyncio.to_thread(proof, self._kept_nodes(size), *numbers)
+            return await asyncio.to_thread(proof, self._kept_nodes(self.size), *numbers)
         except LookupError as error:
             message = f"The published log lacks {error}."
             raise CorruptRegistry(message) from None
@@ -288,12 +295,22 @@ class Publisher:
 
     async def _check_bundle(self) -> None:
         """The last entries that were published are those of the store."""
-        bundle = self._edge.bundle
+        bundle = self._edge.bundle or await asyncio.to_thread(self._last_full_bundle)
         async with self._store.read() as connection:
             stored = await entries.read_data(connection, self._edge.size - len(bundle), len(bundle))
         if any(ours != theirs for ours, theirs in zip(stored, bundle, strict=False)):
             message = "The published entries are not those of the database."
             raise CorruptRegistry(message)
+
+    def _last_full_bundle(self) -> tuple[bytes, ...]:
+        if not self._edge.size:
+            return ()
+        path = bundle_path(self._edge.size // TILE_WIDTH - 1)
+        try:
+            return read_bundle(self._read(path), TILE_WIDTH)
+        except ProtocolError as error:
+            message = f"The published {path} is damaged: {error}."
+            raise CorruptRegistry(message) from None
 
     async def _grow(self) -> bool:
         """Takes in the next entries and publishes the tiles that they fill; False: there are none.
@@ -330,7 +347,7 @@ class Publisher:
         note = await asyncio.to_thread(self._put_rest, edge, checkpoint)
         if self._cosign is not None:
             note = await self._cosign(note, self._nodes(edge.size))
-        await asyncio.to_thread(self._swap, known, note)
+        await _to_its_end(self._swap, known, note)
         self._published = Published(edge.size, checkpoint.root, note)
 
     def _put_rest(self, edge: Edge, checkpoint: Checkpoint) -> str:
@@ -401,3 +418,20 @@ async def _held(storage: LogStorage) -> AsyncIterator[str | None]:
 
     with held:
         yield await asyncio.to_thread(enter)
+
+
+async def _to_its_end(work: Callable[..., None], *arguments: object) -> None:
+    """Works in a thread; whoever is cancelled meanwhile waits for its end, and only then goes.
+
+    The thread goes on in any case. If the lock were let go before, it could put its checkpoint in
+    the place of a newer one.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        await asyncio.shield(working)
+    finally:
+        while not working.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()  # heard of, also where nobody waits for it any more

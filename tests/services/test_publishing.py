@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import threading
 
 import pytest
 
@@ -15,13 +16,21 @@ from consent_client.protocol.merkle import (
     verify_inclusion,
 )
 from consent_client.protocol.notes import NoteSigner
-from registry.errors import CorruptRegistry, InvalidInput, NotPublished, RateLimited, StoreError
+from registry.errors import (
+    CorruptRegistry,
+    InvalidInput,
+    NotPublished,
+    RateLimited,
+    StoreBusy,
+    StoreError,
+)
 from registry.services import publishing, sequencing
 from registry.services.proofs import Watchers
 from registry.services.publishing import Publisher
 from registry.services.running import running
 from registry.services.shredding import shred_ended
 from registry.store import entries
+from registry.tlog import storage as storages
 from registry.tlog.storage import FolderStorage
 from tests.support.people import Picture
 
@@ -169,6 +178,71 @@ async def test_two_publishers_make_one_log(store, tmp_path):
     assert [len(each) for each in seen] == [1] * 5
     (last,) = seen[-1]
     assert last.root == Tree(map(leaf_hash, encoded(0, 500))).root()
+
+
+class Slow(FolderStorage):
+    """Swaps no checkpoint before it is told to."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.asked, self.told = threading.Event(), threading.Event()
+
+    def swap_checkpoint(self, known, new):
+        self.asked.set()
+        assert self.told.wait(10)
+        super().swap_checkpoint(known, new)
+
+
+async def test_a_publisher_that_is_stopped_lets_nobody_publish_before_its_thread_has_ended(
+    store, storage, tmp_path, monkeypatch
+):
+    """Or the thread puts its checkpoint in the place of a newer one, and the log goes back."""
+    monkeypatch.setattr(storages, "LOCK_PATIENCE_SECONDS", 0.0)
+    await append(store, 0, 3)
+    slow = Slow(tmp_path / "log")
+    stopped = asyncio.create_task(Publisher(store, slow, SIGNER).publish())
+    assert await asyncio.to_thread(slow.asked.wait, 10)
+    await append(store, 3, 5)
+    for _ in range(2):  # also one who is impatient
+        stopped.cancel()
+        await asyncio.wait([stopped], timeout=0.05)
+        with pytest.raises(StoreBusy):
+            await Publisher(store, storage, SIGNER).publish()
+    slow.told.set()
+    await asyncio.wait([stopped])
+    assert stopped.cancelled()
+    assert open_checkpoint(storage.checkpoint(), SIGNER.verifier).size == 3
+    assert await Publisher(store, storage, SIGNER).publish() == 5
+
+
+@pytest.mark.parametrize("size", [1, 120, 256, 300, 511, 650, 700])
+async def test_any_two_sizes_of_the_published_log_are_proved_published_or_not(
+    store, publisher, size
+):
+    for first, last in ((0, 100), (100, 290), (290, 600), (600, 700)):
+        await append(store, first, last)
+        await publisher.publish()
+    tree = Tree(map(leaf_hash, encoded(0, 700)))
+    leaf = leaf_hash(Day(size // 2).encode())
+    proof = await publisher.prove_inclusion(size // 2, size)
+    verify_inclusion(leaf, size // 2, size, proof, tree.root(size))
+    for other in (1, 77, 255, 257, 512, 699):
+        old, new = sorted((size, other))
+        proof = await publisher.prove_consistency(old, new)
+        verify_consistency(old, new, proof, tree.root(old), tree.root(new))
+
+
+@pytest.mark.parametrize("size", [5, 256, 257, 512])
+async def test_other_entries_than_those_published_are_found_out(store, publisher, storage, size):
+    """Also where the last bundle is full, and where there are as many or more."""
+    await append(store, 0, size)
+    await publisher.publish()
+    async with store.write() as connection:
+        await connection.exec_driver_sql(f'DELETE FROM entry WHERE "index" = {size - 1}')
+    for first, last in ((900, 901), (901, 902)):
+        await append(store, first, last)
+        with pytest.raises(CorruptRegistry, match="not those of the database"):
+            await Publisher(store, storage, SIGNER).publish()
 
 
 async def test_a_database_that_is_older_than_what_was_published_is_not_continued(
