@@ -263,10 +263,15 @@ class Publisher:
             return
         async with _held(self._storage) as known:
             await self._take_up(known)
-            while await self._grow():
-                pass
-            if self._edge.size > self.size:
-                await self._sign(known)
+            signed = self._edge
+            try:
+                while await self._grow():
+                    pass
+                if self._edge.size > self.size:
+                    await self._sign(known)
+            except BaseException:  # the store is what counts: what nobody signed is read again
+                self._edge, self._filled = signed, []
+                raise
 
     async def _take_up(self, note: str | None) -> None:
         """Learns what another process, or this one before it was stopped, has published."""

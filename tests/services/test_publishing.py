@@ -232,6 +232,24 @@ async def test_any_two_sizes_of_the_published_log_are_proved_published_or_not(
         verify_consistency(old, new, proof, tree.root(old), tree.root(new))
 
 
+async def test_what_was_read_and_not_signed_is_read_again(store, tmp_path):
+    """A database that fails over can lose what it said was committed."""
+    interrupting = Interrupting(tmp_path / "log", steps=2)
+    publisher = Publisher(store, interrupting, SIGNER)
+    await append(store, 0, 300)
+    with pytest.raises(Interrupted):  # after the full tile and bundle
+        await publisher.publish()
+    async with store.write() as connection:
+        await connection.exec_driver_sql('DELETE FROM entry WHERE "index" >= 299')
+    await append(store, 900, 902)
+    interrupting.steps = 100
+    assert await publisher.publish() == 301
+    published = open_checkpoint(interrupting.checkpoint(), SIGNER.verifier)
+    ours = Tree(map(leaf_hash, [*encoded(0, 299), *encoded(900, 902)]))
+    assert published.root == ours.root()
+    assert not list((tmp_path / "log").glob("tile/0/000.p"))
+
+
 @pytest.mark.parametrize("size", [5, 256, 257, 512])
 async def test_other_entries_than_those_published_are_found_out(store, publisher, storage, size):
     """Also where the last bundle is full, and where there are as many or more."""
