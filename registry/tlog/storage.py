@@ -82,6 +82,7 @@ class FolderStorage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._flushed: set[Path] = set()  # by this process, with all that is above them
 
     def read(self, path: str) -> bytes | None:
         """See `LogStorage`."""
@@ -98,23 +99,26 @@ class FolderStorage:
         try:
             for path, data in files.items():
                 target = self._folder / path
+                self._make(target.parent, folders)
+                folders.add(target.parent)  # who wrote what is there may have been killed before
                 if self._is_there(target, data):
                     continue
-                self._make(target.parent, folders)
                 with _draft(target.parent, data) as draft, contextlib.suppress(FileExistsError):
                     os.link(draft, target)  # unlike a rename it never replaces what is there
-                    folders.add(target.parent)
                 if not self._is_there(target, data):  # another process was faster
                     raise _changed(path)
             for folder in folders:
                 _flush(folder)
+            self._flushed |= folders
         except OSError as error:
             raise _unusable(error) from None
 
     def drop_partial(self, paths: Iterable[str]) -> None:
         """See `LogStorage`."""
         for path in paths:
-            shutil.rmtree(self._folder / f"{path}.p", ignore_errors=True)
+            folder = self._folder / f"{path}.p"
+            shutil.rmtree(folder, ignore_errors=True)
+            self._flushed.discard(folder)
 
     def checkpoint(self) -> str | None:
         """See `LogStorage`."""
@@ -159,12 +163,17 @@ class FolderStorage:
         return True
 
     def _make(self, folder: Path, made: set[Path]) -> None:
-        """Makes a folder; what is above it is flushed at the end, or a power cut might take it."""
-        if folder.is_dir():
+        """Makes a folder; it and what is above are flushed at the end, or a power cut takes it.
+
+        Also one that is there: whoever made it may have been killed before flushing.
+        """
+        if folder in self._flushed and folder.is_dir():
             return
-        self._make(folder.parent, made)
-        folder.mkdir(exist_ok=True, mode=_FOLDER_MODE)
-        made.update((folder, folder.parent))
+        if folder != self._folder:
+            self._make(folder.parent, made)
+            made.add(folder.parent)
+        folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
+        made.add(folder)
 
 
 def _take(descriptor: int) -> None:

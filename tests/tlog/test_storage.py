@@ -70,6 +70,40 @@ def test_what_fails_in_the_middle_leaves_nothing_behind(storage, tmp_path, monke
     assert storage.read(TILE) == b"tile"
 
 
+@pytest.mark.parametrize("killed_at", ["flush", "link", "draft"])
+def test_what_a_killed_process_left_is_flushed_before_anyone_relies_on_it(
+    tmp_path, monkeypatch, killed_at
+):
+    """A name that is there is not yet one that a power cut leaves."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if killed_at == "flush":
+            patch.setattr(storages, "_flush", kill)
+        else:
+            patch.setattr(os, "link" if killed_at == "link" else "fsync", kill)
+        with pytest.raises(Killed):
+            FolderStorage(tmp_path / "log").put({TILE: b"tile"})
+    flushed = set()
+    monkeypatch.setattr(storages, "_flush", flushed.add)
+    storage = FolderStorage(tmp_path / "log")
+    storage.put({TILE: b"tile"})
+    assert storage.read(TILE) == b"tile"
+    file = tmp_path / "log" / TILE
+    assert {file.parents[number] for number in range(5)} <= flushed
+    flushed.clear()
+    storage.put({"tile/0/x001/234.p/8": b"tile"})
+    assert flushed == {file.parent}  # what this process flushed, it need not flush again
+    flushed.clear()
+    storage.put({"tile/0/x002/000": b"tile"})
+    assert flushed == {tmp_path / "log/tile/0/x002", tmp_path / "log/tile/0"}
+
+
 def test_partial_tiles_go_once_the_full_one_is_there(storage):
     storage.put({"tile/0/000.p/1": b"1", "tile/0/000.p/255": b"255", "tile/0/000": b"256"})
     storage.drop_partial(["tile/0/000"])
