@@ -13,7 +13,7 @@ import structlog
 
 from consent_client.errors import BadNote, BadPolicy, Malformed, ProtocolError
 from consent_client.protocol.checkpoints import Checkpoint, decimal
-from consent_client.protocol.cosignatures import verify_cosignature
+from consent_client.protocol.cosignatures import WitnessVerifier, verify_cosignature
 from consent_client.protocol.merkle import Nodes, consistency_proof
 from consent_client.protocol.notes import NoteSignature, add_signature, split_note
 from consent_client.protocol.policies import Policy, PolicyWitness, parse_policy, vouch
@@ -25,8 +25,10 @@ log = structlog.get_logger(__name__)
 # All answers together; registrants wait for them.
 PATIENCE_SECONDS = 3.0
 
-# A cosignature is a line of some hundred characters.
-MAX_ANSWER_BYTES = 4_096
+# A cosignature is a line of some hundred characters; one with ML-DSA-44 has three thousand.
+MAX_ANSWER_BYTES = 8_192
+
+_PLAIN = {"accept-encoding": "identity"}
 
 
 class Witnesses:
@@ -91,9 +93,8 @@ class Witnesses:
             if status != httpx.codes.OK:
                 log.warning("a witness refused a checkpoint", witness=name, status=status)
                 return None
-            line, _, rest = answer.partition("\n")
-            signature = NoteSignature.parse(line)
-            if rest or not signature.by(name, witness.verifier.key_hash):
+            signature = _own(answer, witness.verifier)
+            if signature is None:
                 log.warning("a witness answered with another signature", witness=name)
                 return None
             verify_cosignature(add_signature(note, signature), witness.verifier)
@@ -117,8 +118,8 @@ class Witnesses:
         body = AddCheckpoint(old, proof, note).encode()
         url = witness.url.rstrip("/") + "/add-checkpoint"
         data = b""
-        async with client.stream("POST", url, content=body.encode()) as answer:
-            async for chunk in answer.aiter_bytes():
+        async with client.stream("POST", url, content=body.encode(), headers=_PLAIN) as answer:
+            async for chunk in answer.aiter_raw():  # a few bytes can unpack to gigabytes
                 data += chunk
                 if len(data) > MAX_ANSWER_BYTES:
                     raise Malformed("a witness's answer that is too long")
@@ -135,6 +136,20 @@ class Witnesses:
                 raise BadNote("a witness has seen a longer log")
             self._sizes[name] = size
         return status, text
+
+
+def _own(answer: str, witness: WitnessVerifier) -> NoteSignature | None:
+    """The one signature by this witness's key among those of an answer, which may be by others.
+
+    Raises:
+        BadNote: something in the answer is no signature line.
+    """
+    *lines, end = answer.split("\n")
+    if end:
+        raise BadNote("a signature line that is not ended")
+    signatures = [NoteSignature.parse(line) for line in lines]
+    own = [each for each in signatures if each.by(witness.name, witness.key_hash)]
+    return own[0] if len(own) == 1 else None
 
 
 def read_policy(path: Path) -> Policy:

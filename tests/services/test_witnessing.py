@@ -1,13 +1,20 @@
 """The registry and its witnesses, each in a process of its own."""
 
+import asyncio
 import contextlib
+import gzip
+import re
 import socket
 
 import pytest
 
+from consent_client.protocol.checkpoints import Checkpoint, sign_checkpoint
+from consent_client.protocol.cosignatures import WitnessSigner, cosign
 from consent_client.protocol.log import Day
-from consent_client.protocol.notes import NoteSigner
+from consent_client.protocol.merkle import EMPTY_ROOT, Tree, leaf_hash
+from consent_client.protocol.notes import NoteSignature, NoteSigner, split_note
 from consent_client.protocol.policies import Standing, parse_policy, vouch
+from consent_client.protocol.witnessing import AddCheckpoint
 from registry.errors import ConfigurationError
 from registry.services.publishing import Publisher, open_publisher
 from registry.services.witnessing import Witnesses
@@ -19,6 +26,7 @@ from registry.tlog.storage import FolderStorage
 from tests.support.witnesses import lying, witnessing
 
 SIGNER = NoteSigner("registry.example/test", bytes(range(32)))
+EMPTY = Checkpoint(SIGNER.name, 0, EMPTY_ROOT)
 
 
 @contextlib.asynccontextmanager
@@ -85,7 +93,7 @@ async def test_two_of_three_witnesses_find_out_a_fork_that_the_third_vouches_for
 async def test_witnesses_that_do_not_answer_hold_the_log_up_a_little_and_no_more(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, says nothing
         line = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        vkey = "ngo.example/witness+" + _vkey_rest()
+        vkey = NGO.verifier.vkey
         text = f"log {SIGNER.verifier.vkey}\nwitness w {vkey} {line}\nquorum w\n"
         policy = parse_policy(text.encode())
         async with log_of(tmp_path / "log", policy, patience=0.2) as (store, publisher):
@@ -94,11 +102,90 @@ async def test_witnesses_that_do_not_answer_hold_the_log_up_a_little_and_no_more
             assert vouch(policy, publisher.published.note).standing is Standing.UNWITNESSED
 
 
-def _vkey_rest():
-    from consent_client.protocol.cosignatures import WitnessSigner
+NGO = WitnessSigner("ngo.example/witness", bytes(range(9, 41)))
+STRANGE = NoteSignature("ngo.example/witness", b"\6abc", bytes(2_428))  # of another algorithm
 
-    vkey = WitnessSigner("ngo.example/witness", bytes(range(9, 41))).verifier.vkey
-    return vkey.removeprefix("ngo.example/witness+")
+
+@contextlib.asynccontextmanager
+async def answering(answer, headers=b""):
+    """A policy with one witness, which answers with what a function makes of its cosignature."""
+
+    async def talk(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"accept-encoding: identity\r\n" in head.lower()
+        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        asked = AddCheckpoint.parse((await reader.readexactly(length)).decode())
+        line = cosign(split_note(asked.note)[0], NGO, 1_700_000_000).line
+        body = answer(line)
+        size = b"content-length: %d\r\n" % len(body)
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + size + headers + b"\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        line = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        text = f"log {SIGNER.verifier.vkey}\nwitness w {NGO.verifier.vkey} {line}\nquorum w\n"
+        yield parse_policy(text.encode())
+
+
+async def standing_with(answer, headers=b""):
+    tree = Tree(map(leaf_hash, [b"one", b"two", b"three"]))
+    note = sign_checkpoint(Checkpoint(SIGNER.name, 3, tree.root()), SIGNER)
+    async with answering(answer, headers) as policy:
+        return vouch(policy, await Witnesses(policy, 20.0).cosign(note, tree.node)).standing
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda line: line.encode(),
+        lambda line: (STRANGE.line + line).encode(),
+        lambda line: (line + STRANGE.line).encode(),
+    ],
+    ids=["alone", "after another", "before another"],
+)
+async def test_of_a_witness_with_several_keys_the_policys_is_taken(answer):
+    assert await standing_with(answer) is Standing.WITNESSED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: STRANGE.line.encode(),
+        lambda line: (line + line).encode(),
+        lambda line: line.encode()[:-1],
+        lambda line: line.encode() + b"\n",
+        lambda line: b"\n" + line.encode(),
+        lambda line: line.encode() + b"x\n",
+        lambda line: line.encode() + b"\xff\n",
+        lambda line: line.encode() * 100,
+        lambda _: b"",
+        lambda _: b"\n",
+        lambda _: cosign(EMPTY.encode(), NGO, 7).line.encode(),
+    ],
+    ids=[
+        "another's",
+        "twice",
+        "cut",
+        "an empty line",
+        "an empty line before",
+        "no signature",
+        "no UTF-8",
+        "too long",
+        "nothing",
+        "a newline",
+        "of another checkpoint",
+    ],
+)
+async def test_what_is_no_answer_of_a_witness_is_left_out(answer):
+    assert await standing_with(answer) is Standing.UNWITNESSED
+
+
+async def test_nothing_is_unpacked_that_a_witness_sends():
+    """A few bytes unpack to gigabytes."""
+    packed = standing_with(lambda line: gzip.compress(line.encode()), b"content-encoding: gzip\r\n")
+    assert await packed is Standing.UNWITNESSED
 
 
 @pytest.mark.parametrize("text", ["", "log x\n", "quorum nobody\n", "\xff"])
