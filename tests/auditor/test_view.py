@@ -6,8 +6,11 @@ import pytest
 
 from consent_client.auditor.sources import FolderSource
 from consent_client.auditor.view import LogView
-from consent_client.errors import BadProof, Malformed, NotPublished
-from consent_client.protocol.checkpoints import open_checkpoint
+from consent_client.errors import BadProof, Malformed, NotPublished, Unreadable
+from consent_client.protocol.checkpoints import Checkpoint, open_checkpoint
+from consent_client.protocol.log import encode_bundle
+from consent_client.protocol.merkle import leaf_hash, node_hash, root_of
+from consent_client.protocol.tiles import Bundle, parse_path
 from tests.support.published import SIGNER, Published, plain, register
 
 
@@ -57,3 +60,44 @@ def test_growth_is_proved(tmp_path: Path) -> None:
     for note in notes[1:]:
         with pytest.raises(BadProof):
             view(published).check_grown_from(open_checkpoint(note, SIGNER.verifier))
+
+
+def test_a_log_of_endless_size_is_not_read_through(tmp_path: Path) -> None:
+    """Who signs the size signs whatever the root is, and can serve one bundle for ever."""
+    published = Published(tmp_path / "log")
+    published.write(plain(256))
+    leaves = root_of([leaf_hash(entry) for entry in published.entries])
+    node, levels = leaves, []
+    for _ in range(30):
+        levels.append(node)
+        node = node_hash(node, node)
+    checkpoint = Checkpoint(SIGNER.name, 256 << 30, node)
+    endless = LogView(Repeating(published.entries, levels), checkpoint)
+    assert endless.entry(12_345_678).encode() == published.entries[12_345_678 % 256]
+    for read in (endless.entries(0), endless.backwards()):
+        with pytest.raises(Unreadable, match="more than"):
+            next(read)
+
+
+class Repeating:
+    """A log of one bundle, again and again."""
+
+    name = "endless"
+
+    def __init__(self, entries: list[bytes], levels: list[bytes]) -> None:
+        self._bundle, self._levels = encode_bundle(entries), levels
+        self._leaves = b"".join(map(leaf_hash, entries))
+
+    def read(self, path: str, limit: int) -> bytes:
+        place = parse_path(path)
+        if isinstance(place, Bundle):
+            data = self._bundle
+        elif place.level == 0:
+            data = self._leaves
+        else:
+            data = self._levels[8 * (place.level - 1)] * place.width
+        assert len(data) <= limit
+        return data
+
+    def close(self) -> None:
+        pass

@@ -10,7 +10,7 @@ from consent_client.auditor.replay import Place, Replay
 from consent_client.auditor.reports import Fault, Report
 from consent_client.auditor.sources import CHECKPOINT, Source, ahead
 from consent_client.auditor.tree import TreeCheck
-from consent_client.auditor.view import beginning
+from consent_client.auditor.view import MAX_ENTRIES, beginning
 from consent_client.errors import BadProof, Malformed, ProtocolError, Unreadable
 from consent_client.protocol.checkpoints import Checkpoint
 from consent_client.protocol.log import EraseReason
@@ -32,9 +32,6 @@ from consent_client.protocol.tiles import (
 )
 
 DAY_SECONDS: Final = 86_400
-
-MAX_ENTRIES: Final = 2**32
-"""Entries of the largest log that is audited: nobody has one, and it would be read for weeks."""
 
 MAX_FAULTY_FILES: Final = 1_000
 """An audit ends where so many files are missing or wrong: the log is none."""

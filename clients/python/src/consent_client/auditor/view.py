@@ -1,9 +1,10 @@
 """Single entries of a log, each proved to be under its checkpoint before it is used."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from consent_client.auditor.sources import Source, ahead, limit_of
-from consent_client.errors import BadProof, Malformed, NotPublished
+from consent_client.errors import BadProof, Malformed, NotPublished, Unreadable
 from consent_client.protocol.checkpoints import Checkpoint
 from consent_client.protocol.log import Entry, decode_entry
 from consent_client.protocol.merkle import (
@@ -24,6 +25,10 @@ from consent_client.protocol.tiles import (
     read_bundle,
     tile_nodes,
 )
+
+
+MAX_ENTRIES: Final = 2**32
+"""Entries of the largest log that is read: nobody has one, and it would be read for weeks."""
 
 
 class LogView:
@@ -57,8 +62,10 @@ class LogView:
         """Index and entry from `start` to the end, each bundle proved as it comes.
 
         Raises:
-            BadProof, Malformed, Unreadable, TransportError: as `entry`.
+            BadProof, Malformed, Unreadable, TransportError: as `entry`; `Unreadable` also for a log
+                of more than `MAX_ENTRIES`.
         """
+        self._check_ends()
         numbers = range(start // TILE_WIDTH, -(-self.checkpoint.size // TILE_WIDTH))
         for number, bundle in zip(numbers, ahead(self._read, numbers), strict=True):
             for at, data in enumerate(self._proved(number, bundle), start=number * TILE_WIDTH):
@@ -66,7 +73,8 @@ class LogView:
                     yield at, decode_entry(data)
 
     def backwards(self) -> Iterator[tuple[int, Entry]]:
-        """Index and entry from the last one to the first; raises as `entry`."""
+        """Index and entry from the last one to the first; raises as `entries`."""
+        self._check_ends()
         for number in reversed(range(-(-self.checkpoint.size // TILE_WIDTH))):
             entries = self._bundle(number)
             for at in reversed(range(len(entries))):
@@ -84,6 +92,11 @@ class LogView:
         if seen.size <= size:
             proof = _made(consistency_proof, self._nodes, seen.size, size)
         verify_consistency(seen.size, size, proof, seen.root, root)
+
+    def _check_ends(self) -> None:
+        if self.checkpoint.size > MAX_ENTRIES:
+            name = self._source.name
+            raise Unreadable(f"the log has more than {MAX_ENTRIES} entries", name)
 
     def _bundle(self, number: int) -> tuple[bytes, ...]:
         return self._proved(number, self._read(number))
