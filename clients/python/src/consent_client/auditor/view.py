@@ -26,7 +26,6 @@ from consent_client.protocol.tiles import (
     tile_nodes,
 )
 
-
 MAX_ENTRIES: Final = 2**32
 """Entries of the largest log that is read: nobody has one, and it would be read for weeks."""
 
