@@ -7,16 +7,8 @@ from PIL import Image
 from consent_client.fingerprints.borders import content_box, without_border
 from consent_client.fingerprints.images import Bordered, fingerprint_image
 from tests.fingerprints import photographs
+from tests.support.layouts import bordered
 from tests.support.planted import jpeg
-
-
-def bordered(picture, side=256):
-    """What img2dataset's `resize_mode=border` makes of a picture."""
-    scale = side / max(picture.size)
-    small = picture.resize(tuple(round(each * scale) for each in picture.size))
-    square = Image.new("RGB", (side, side), (255, 255, 255))
-    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
-    return square
 
 
 @pytest.mark.parametrize("turned", [False, True])

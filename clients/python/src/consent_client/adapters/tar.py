@@ -57,7 +57,7 @@ class TarSource:
             names = KeyCheck()
             found = path.stat()
             digest.update(f"{shard}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
-            for _, member in _members(path):
+            for _, member in members(path):
                 names.add(member.name)
                 line = f"{member.name}\0{member.size}\0"
                 digest.update(line.encode(errors="surrogateescape"))
@@ -69,7 +69,7 @@ class TarSource:
         """See `Source`."""
         number = 0
         for path, shard in self._shards():
-            for tar, member in _members(path):
+            for tar, member in members(path):
                 if not is_image_name(member.name):
                     continue
                 if not skip[number]:
@@ -87,7 +87,7 @@ class TarSource:
     def keys(self) -> Iterator[str]:
         """See `Source`."""
         for path, shard in self._shards():
-            for _, member in _members(path):
+            for _, member in members(path):
                 if is_image_name(member.name):
                     yield self._key(shard, member)
 
@@ -99,7 +99,7 @@ class TarSource:
         number = rows = left_out = 0
         for path, shard in self._shards():
             fates: dict[bytes, bool] = {}
-            for _, member in _members(path):
+            for _, member in members(path):
                 if is_image_name(member.name):
                     sample = _sample(member.name)
                     fates[sample] = fates.get(sample, True) and bool(keep[number])
@@ -107,7 +107,7 @@ class TarSource:
             target = folder / shard
             target.parent.mkdir(parents=True, exist_ok=True)
             with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as written:
-                for tar, member in _members(path):
+                for tar, member in members(path):
                     fate = fates.get(_sample(member.name))
                     left_out += fate is None
                     if fate:
@@ -126,7 +126,7 @@ def _sample(name: str) -> bytes:
     return hashlib.blake2b(stem.encode(errors="surrogateescape"), digest_size=16).digest()
 
 
-def _members(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+def members(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """The regular files of a tar, in order; the list of members is not kept.
 
     Raises:

@@ -4,13 +4,14 @@ A cell that is null, is of another type than expected, or is damaged, holds noth
 as not checked, and no other row suffers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from consent_client.adapters.columns import ROW_NUMBER, ColumnChoice, Holds, choose
 from consent_client.adapters.parquet import arrow
 from consent_client.errors import UnknownColumns
+from consent_client.screening.opt_outs import KNOWN_COLUMNS
 
 _SHA256_DIGITS: Final = 64
 _SHA256_BYTES: Final = 32
@@ -105,16 +106,20 @@ def holds(kind: Any) -> Holds:
     return Holds.OTHER
 
 
-def told_columns(schema: Any, choice: ColumnChoice) -> BatchColumns:
+def told_columns(schema: Any, choice: ColumnChoice, opt_out: Sequence[str] = ()) -> BatchColumns:
     """The columns to read of batches with this schema, told from names and types.
 
     Args:
         schema: pyarrow.Schema.
         choice: what the person named.
+        opt_out: columns with what sites said; those known by name are read anyway.
 
     Raises:
-        UnknownColumns: which ones can not be told.
+        UnknownColumns: which ones can not be told, or one named is not there.
     """
+    for name in opt_out:
+        if name not in schema.names:
+            raise UnknownColumns(f"there is no column {name!r}", name)
     told = choose([(each.name, holds(each.type)) for each in schema], choice, "the table")
     by_name = {each.name.lower(): each.name for each in schema}
     return BatchColumns(
@@ -125,6 +130,9 @@ def told_columns(schema: Any, choice: ColumnChoice) -> BatchColumns:
         sha256=by_name.get("sha256"),
         original_width=by_name.get("original_width"),
         original_height=by_name.get("original_height"),
+        opt_out=tuple(
+            sorted({*opt_out, *(by_name[name] for name in KNOWN_COLUMNS if name in by_name)})
+        ),
     )
 
 

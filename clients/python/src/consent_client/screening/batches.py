@@ -319,19 +319,16 @@ def screen_batch(batch: Any, screening: ScreenBatch) -> Any:
     """
     keys = keys_of(batch, screening.columns.key)
     looked = [_Looked() for _ in range(batch.num_rows)]
-    serial = log_size = 0
+    serial = 0
     if looked:
+        rows = rows_of(batch, screening.columns)
         try:
             snapshot = opened_snapshot(screening)
-            snapshot.check_fresh()
-        except (SnapshotError, StateError) as error:
-            for each in looked:
-                each.why = error.code
+            _look(rows, looked, snapshot, screening)
+        except (SnapshotError, StateError) as error:  # also where it expires in between
+            looked = [_Looked(why=error.code) for _ in rows]
         else:
-            serial, log_size = snapshot.manifest.serial, snapshot.log_size
-            _look(rows_of(batch, screening.columns), looked, snapshot, screening)
-            for each in looked:
-                each.log_size = log_size
+            serial = snapshot.manifest.serial
     if screening.confirm is Confirm.ONLINE:
         _confirm(looked, screening)
     return _result(keys, looked, serial)
@@ -351,7 +348,12 @@ class _Looked:
 def _look(
     rows: Sequence[Cells], looked: Sequence[_Looked], snapshot: Snapshot, screening: ScreenBatch
 ) -> None:
-    """The first stage of a batch."""
+    """The first stage of a batch.
+
+    Raises:
+        SnapshotExpired: it may not be relied on any more.
+    """
+    snapshot.check_fresh()
     found = _fingerprinted(rows, looked, screening)
     for start in range(0, len(rows), BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
@@ -359,6 +361,7 @@ def _look(
         for each, fingerprints, hit in zip(looked[part], found[part], hits, strict=True):
             _settle(each, fingerprints, hit=bool(hit), snapshot=snapshot, screening=screening)
     for each, row in zip(looked, rows, strict=True):
+        each.log_size = snapshot.log_size
         if refuses(row.opt_out):
             each.verdict, each.candidate, each.why = Verdict.EXCLUDE, False, OPTED_OUT
 

@@ -14,6 +14,18 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+KNOWN_COLUMNS: Final = (
+    "x_robots_tag",
+    "x-robots-tag",
+    "tdm_reservation",
+    "tdm-reservation",
+    "tdmrep",
+    "ai_txt",
+    "ai_txt_allowed",
+    "ai.txt",
+)
+"""Columns, in lower case, that are read where a table has them."""
+
 _DIRECTIVES: Final = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 _WORDS: Final = frozenset({"disallow", "disallowed", "notallowed", "deny", "denied", "n", "no"})
 _SEPARATORS: Final = re.compile(r"[\s,;:]+")

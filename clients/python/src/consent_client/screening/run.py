@@ -13,38 +13,35 @@ import numpy as np
 
 from consent_client.adapters.parquet import arrow
 from consent_client.adapters.rows import Row, Source
-from consent_client.builder import BLOCK_ROWS, Builder, columns_of
+from consent_client.builder import Builder
 from consent_client.errors import (
     BadUrl,
     EmptySource,
     ImageError,
     OutputError,
-    RegistryProblem,
     SourceChanged,
     UnknownSpace,
-    WrongAnswer,
 )
 from consent_client.fingerprints.batches import fingerprint_many
 from consent_client.fingerprints.images import available_spaces, load_models
 from consent_client.fingerprints.sscd import load_model
 from consent_client.fingerprints.url import url_fingerprint
 from consent_client.locks import try_lock
-from consent_client.operations import Limits, RegistryInfo, Screening
-from consent_client.protocol.spaces import space
+from consent_client.operations import RegistryInfo
+from consent_client.screening.asking import Asking, block_rows, close_sessions
 from consent_client.screening.contests import (
     Contesting,
     check_contestable,
     contestable_rows,
     rows_in_contest,
 )
-from consent_client.screening.journal import JOURNAL_NAME, AnsweredBlock, Journal
-from consent_client.screening.plan import Order, Plan, choose_spaces, session_of
+from consent_client.screening.journal import JOURNAL_NAME, Journal
+from consent_client.screening.plan import Order, Plan, choose_spaces
 from consent_client.screening.results import (
     EXCLUSIONS_NAME,
     KEPT_NAME,
     SUMMARY_NAME,
     Summary,
-    check_counts,
     read_summary,
     write_results,
 )
@@ -54,7 +51,6 @@ PLAN_NAME: Final = "plan.json"
 
 _URL = "url-1"
 _SSCD = "sscd-1"
-_ASK_ANEW: Final = frozenset({"CONFLICT", "UNKNOWN_SCREENING", "SCREENING_CLOSED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +121,7 @@ def screen_source(
             run.ask()
             if plan.contest:
                 run.contest(rows_in_contest(plan.spaces, info.limits))
-            _close(builder, plan, journal)
+            close_sessions(builder, plan, journal)
             if source.survey() != (plan.candidates, plan.source):
                 raise SourceChanged("the data set changed while it was screened")
             return write_results(source, plan, journal, out, work, keep_unknown=order.keep_unknown)
@@ -154,7 +150,7 @@ def make_plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
         spaces=spaces,
         required_spaces=required,
         candidates=count,
-        block_rows=_block_rows(spaces, info.limits),
+        block_rows=block_rows(spaces, info.limits),
         contest=order.contest,
     )
 
@@ -164,12 +160,6 @@ def _chosen(computable: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]
         if name not in computable:
             raise UnknownSpace(f"{name} can not be computed of this data set here")
     return tuple(sorted(set(wanted)))
-
-
-def _block_rows(spaces: Sequence[str], limits: Limits) -> int:
-    """Rows in a block: as many as the registry takes, in number and in bytes of base64."""
-    row_bytes = sum(2 * space(name).most_per_candidate * space(name).size for name in spaces) or 1
-    return max(1, min(BLOCK_ROWS, limits.block_images, limits.body_bytes // row_bytes))
 
 
 @contextmanager
@@ -220,13 +210,6 @@ def settle_plan(work: Path, plan: Plan) -> None:
         raise OutputError(f"{path} can not be used: {error.strerror}") from None
 
 
-def _close(builder: Builder, plan: Plan, journal: Journal) -> None:
-    for screening in journal.screenings:
-        closed = builder.close_screening(session_of(plan, screening))
-        if not check_counts(journal, closed):
-            raise WrongAnswer("the registry's counts are not those of the answers it gave")
-
-
 class _Run:
     """One run over the blocks that are not answered yet."""
 
@@ -248,6 +231,7 @@ class _Run:
         self._on_progress = on_progress
         self._on_trouble = on_trouble
         self._excluded = 0
+        self._asking = Asking(builder, plan, journal, lawful_basis_stated=order.lawful_basis_stated)
 
     def ask(self) -> None:
         """Asks about all blocks that are not in the journal."""
@@ -288,41 +272,7 @@ class _Run:
     def _ask_block(self, block: int, candidates: list[Fingerprinted]) -> None:
         if len(candidates) != self._plan.rows_in(block):
             raise SourceChanged("the data set changed while it was screened")
-        columns = columns_of([each.fingerprints for each in candidates], self._plan.spaces)
-        if not self._journal.screenings:
-            self._open()
-        try:
-            answer = self._builder.screen_block(self._session(), block, columns)
-        except RegistryProblem as problem:
-            if problem.problem_code not in _ASK_ANEW:
-                raise
-            # Answered before a kill, and the model computes a little differently now; or the
-            # session was closed. The rest is asked in a session of its own.
-            self._open()
-            answer = self._builder.screen_block(self._session(), block, columns)
-        checked = np.zeros(len(candidates), np.uint8)
-        for k, column in enumerate(columns):
-            checked |= column.present.astype(np.uint8) << np.uint8(k)
-        screening = self._journal.screenings[-1]
-        self._journal.answered(
-            AnsweredBlock(screening, block, answer.log_size, answer.verdicts, checked)
-        )
-        self._excluded += answer.verdicts.count(1)
-
-    def _session(self) -> Screening:
-        return session_of(self._plan, self._journal.screenings[-1])
-
-    def _open(self) -> None:
-        remaining = self._plan.candidates - self._journal.rows_answered()
-        opened = self._builder.open_screening(
-            self._plan.dataset,
-            self._order.use,
-            self._plan.required_spaces,
-            remaining,
-            opt_in_spaces=self._plan.opt_in_spaces,
-            lawful_basis_stated=self._order.lawful_basis_stated,
-        )
-        self._journal.opened(opened.id)
+        self._excluded += self._asking.ask(block, [each.fingerprints for each in candidates])
 
     def _fingerprinted(self, rows: Iterator[Row]) -> Iterator[Fingerprinted]:
         return fingerprinted(rows, self._plan, self._order, self._on_trouble)
