@@ -225,6 +225,52 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
     await page.getByText("Since then the record has ended: Withdrawn by you").waitFor();
   });
 
+  test("checks a data set's certificate, its list and its evidence, and finds a picture", async () => {
+    await register(page, [file(15)]);
+    const shipped = await registry.ask("certify", { folder, fingerprinted: file(15) });
+    expect(shipped).toBe(1_000); // all but the one that is protected
+    const papers = (...names: string[]): string[] =>
+      names.map((name) => join(folder, "screened", name));
+    const data = en.verify.data;
+    await goTo(page, "verify");
+    const drop = (files: string[]): Promise<void> =>
+      page.locator("main .drop input[type=file]:visible").first().setInputFiles(files);
+
+    await drop(papers("certificate.json", "shipped.manifest", "evidence", "certify.proof"));
+    await page.getByRole("heading", { name: en.verify.good }).waitFor();
+    await page.getByText("of 1,000 that nobody who opted out was recognised").waitFor();
+    const yours = page.locator(".card", { hasText: data.yours }).locator("input[type=file]");
+    await yours.setInputFiles(file(15));
+    await page.getByText(data.notThere).waitFor();
+    await yours.setInputFiles(join(folder, "pictures", "0003.png"));
+    await page.getByText(data.isThere).waitFor();
+
+    await drop(papers("certificate.json"));
+    await page.getByRole("heading", { name: data.partly }).waitFor();
+    await page.getByText(data.open.noManifest).first().waitFor();
+    const more = page.locator(".outcome input[type=file]");
+    await more.setInputFiles(papers("shipped.manifest"));
+    await page.getByText(data.open.noEvidence).waitFor();
+    await more.setInputFiles(papers("evidence"));
+    await page.getByRole("heading", { name: en.verify.good }).waitFor();
+
+    const [paper = ""] = papers("evidence");
+    const changed = readFileSync(paper);
+    changed[200] = (changed[200] ?? 0) ^ 1;
+    writeFileSync(join(folder, "changed"), changed);
+    await drop(papers("certificate.json", "shipped.manifest").concat(join(folder, "changed")));
+    await page.getByRole("heading", { name: en.verify.bad }).waitFor();
+    await page.locator("li.wrong").waitFor();
+
+    await page
+      .getByLabel(en.verify.paste)
+      .fill(readFileSync(papers("certificate.json")[0] ?? "", "utf-8"));
+    await button(page, en.verify.check).click();
+    await page.getByRole("heading", { name: data.partly }).waitFor();
+    await drop(papers("shipped.manifest"));
+    await page.getByText(data.open.noEvidence).waitFor(); // it joins the certificate that is there
+  });
+
   test("a withdrawal that was kept withdraws without the words", async () => {
     await register(page, [file(10)]);
     await goTo(page, "records");

@@ -44,6 +44,7 @@ describe.skipIf(!canRun || !hasPython)("each page", () => {
     );
     files = [...sharedPhotographs(3), ...made.slice(0, 3).map((name) => join(folder, name))];
     [registry, browser] = await Promise.all([Registry.start(), launch()]);
+    await registry.ask("certify", { folder, fingerprinted: files.at(-1) });
   });
   afterAll(async () => {
     await browser.close();
@@ -133,6 +134,17 @@ describe.skipIf(!canRun || !hasPython)("each page", () => {
         await button(page, en.verify.check).click();
         await page.getByRole("heading", { name: en.verify.bad }).waitFor();
         await look("b-not-verified");
+
+        const papers = ["certificate.json", "shipped.manifest", "evidence"];
+        const drop = page.locator("main .drop input[type=file]:visible").first();
+        await drop.setInputFiles(papers.map((name) => join(folder, "screened", name)));
+        await page.getByRole("heading", { name: en.verify.good }).waitFor();
+        await page.getByText(en.verify.data.limitsTitle).click();
+        await page.getByText(en.verify.data.details).click();
+        await look("b-certificate");
+        await drop.setInputFiles([join(folder, "screened", "certificate.json")]);
+        await page.getByRole("heading", { name: en.verify.data.partly }).waitFor();
+        await look("b-certificate-alone");
 
         await goTo(page, "log");
         await page.getByText("registry.example/test", { exact: true }).first().waitFor();

@@ -3,18 +3,16 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { isLanguage, LANGUAGES, type Texts, TextsContext, textsIn } from "../i18n";
-import { LogPage } from "../pages/log";
 import { ProtectPage } from "../pages/protect";
-import { RecordsPage } from "../pages/records";
-import { VerifyPage } from "../pages/verify";
+import { later, type Page } from "./later";
 import { addressOf, ROUTES, type Route, useRoute } from "./routes";
 import { type Session, SessionContext } from "./session";
 
-const PAGES: Readonly<Record<Route, (props: { readonly isShown: boolean }) => JSX.Element>> = {
+const PAGES: Readonly<Record<Route, Page>> = {
   protect: ProtectPage,
-  records: RecordsPage,
-  verify: VerifyPage,
-  log: LogPage,
+  records: later(async () => (await import("../pages/records")).RecordsPage),
+  verify: later(async () => (await import("../pages/verify")).VerifyPage),
+  log: later(async () => (await import("../pages/log")).LogPage),
 };
 
 export function App(props: { readonly session: Session; readonly texts: Texts }): JSX.Element {

@@ -2,11 +2,14 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import { Unreachable } from "../errors";
 import { expectedAttempts, solveInWorker } from "../proof-of-work";
+import type { Bytes, Checkpoint } from "../protocol";
 import { Registrant, type Waiting } from "../registrant";
 import { Connection } from "../registrant/connection";
 import { registryInfo, type RegistryInfo } from "../registrant/operations";
 import { logEntries, type Placed } from "../registrant/own-log";
+import { provenEntries } from "../registrant/proven-log";
 import { Fingerprinter } from "../workers/fingerprinting";
 import { browserPlace } from "./place";
 import { Vault } from "./vault";
@@ -80,10 +83,25 @@ export class Session {
     yield* logEntries(this.#connection, await this.info(), start);
   }
 
+  /** The log from (about) `start` on as it was signed: proven once all was read. */
+  signedLog(checkpoint: Checkpoint, start: number): AsyncGenerator<Placed> {
+    return provenEntries(checkpoint, this.log(start), logFile);
+  }
+
   /** The newest checkpoint, a signed note that is not verified yet; null: nothing is published. */
   async checkpoint(): Promise<string | null> {
-    const response = await fetch("/log/checkpoint", { cache: "no-store", credentials: "omit" });
-    return response.ok ? response.text() : null;
+    const data = await logFile("checkpoint");
+    return data === null ? null : new TextDecoder().decode(data);
+  }
+}
+
+/** A file of the published log; null where there is none. */
+async function logFile(path: string): Promise<Bytes | null> {
+  try {
+    const response = await fetch(`/log/${path}`, { cache: "no-store", credentials: "omit" });
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : null;
+  } catch {
+    throw new Unreachable("the registry can not be reached");
   }
 }
 

@@ -225,7 +225,7 @@ export const de: Messages = {
 
   verify: {
     title: "Einen Nachweis prüfen",
-    lead: "Ziehen Sie eine Quittung, einen aufbewahrten Widerruf oder einen Prüfpunkt hierher. Dieser Browser prüft ihn und sendet ihn nirgendwohin.",
+    lead: "Legen Sie hier eine Quittung, einen Widerrufsschein oder einen Prüfpunkt ab, oder das Zertifikat einer Datensammlung mit ihrer Liste und ihren Belegen. Alles prüft dieser Browser; nichts davon wird gesendet.",
     drop: "Datei hierher ziehen",
     choose: "Datei wählen",
     paste: "Oder ihren Text einfügen",
@@ -234,9 +234,7 @@ export const de: Messages = {
     bad: "Er stimmt nicht",
     unknown: "Das lässt sich hier nicht prüfen",
     notKnown:
-      "Soweit diese Seite sieht, ist das weder Quittung noch Widerruf noch Prüfpunkt eines Einwilligungsregisters.",
-    otherKinds:
-      "Zertifikate, Manifeste und Belege von Datensammlungen prüft das Kommandozeilenprogramm, das keinen Server braucht: consent audit.",
+      "Soweit diese Seite sieht, ist das weder Quittung noch Widerruf, Prüfpunkt oder Zertifikat eines Einwilligungsregisters.",
     foreign:
       "Er stammt vom Register „{origin}“, und diese Seite kennt nur den Schlüssel von „{known}“. Öffnen Sie die Seite jenes Registers, oder fügen Sie dessen Prüfschlüssel ein:",
     key: "Prüfschlüssel von {origin}",
@@ -275,6 +273,68 @@ export const de: Messages = {
       "Das Register {origin} hat unterschrieben, dass sein Protokoll {size} Nummern hat, mit der Wurzel {root}.",
     reason: "Der Grund, auf Englisch:",
     nothing: "Wählen Sie eine Datei, oder fügen Sie ihren Text ein.",
+    data: {
+      certificate: "Das Zertifikat einer Datensammlung",
+      manifest: "Die Bilderliste einer Datensammlung",
+      paper: "Belege oder ein Nachweis zu einer Datensammlung",
+      onList: {
+        one: "Auf dieser Liste steht ein Bild.",
+        other: "Auf dieser Liste stehen {count} Bilder.",
+      },
+      needsCertificate:
+        "Für sich allein beweist es nichts: Legen Sie auch das Zertifikat dazu hier ab.",
+      checking: "Wird geprüft …",
+      partly: "Es stimmt, soweit es geprüft werden konnte",
+      says: "Es sagt: {screened} Bilder wurden dem Register {registry} für die Nutzung „{use}“ gezeigt, und {shipped} davon sind in der Datensammlung.",
+      signed: "Der Ersteller hat es unterschrieben.",
+      logged:
+        "Das öffentliche Protokoll bestätigt es: Welche Bilder gemeint sind, stand als Eintrag {session} fest, vor der ersten Antwort; alle waren mit Eintrag {close} beantwortet; und dies ist das letzte Zertifikat darüber, Eintrag {certify}.",
+      proven:
+        "Der beiliegende Nachweis zeigt, dass es Eintrag {certify} des Protokolls ist. Der Rest des Protokolls war hier nicht zu lesen.",
+      shipped: {
+        one: "Die Liste ist die richtige: ein Bild.",
+        other: "Die Liste ist die richtige: {count} Bilder.",
+      },
+      cleared:
+        "Das Register hatte jedes Bild der Liste beantwortet: bei {clear} wurde niemand erkannt, der widersprochen hat; bei {permit} erlaubt jemand die Nutzung.",
+      working: "Wird geprüft: {done} …",
+      open: {
+        noManifest: "Nicht geprüft: Die Bilderliste fehlt (shipped.manifest).",
+        noEvidence: "Nicht geprüft: Die Belege fehlen (evidence).",
+        noLog:
+          "Nicht geprüft: Das Protokoll von {registry} ist hier nicht zu lesen. Öffnen Sie die Seite jenes Registers, mit Verbindung.",
+        noClose: "Nicht geprüft: Für die Antworten bürgt nur das Protokoll.",
+      },
+      failed: "Nicht geprüft: {reason}",
+      marks: {
+        holds: "Stimmt:",
+        wrong: "Stimmt nicht:",
+        open: "Offen:",
+        failed: "Offen:",
+        working: "In Arbeit:",
+      },
+      more: "Legen Sie die übrigen Dateien der Datensammlung hier ab",
+      moreHint: "shipped.manifest, evidence und certify.proof liegen neben dem Zertifikat.",
+      limitsTitle: "Was das nicht beweist",
+      limits: [
+        "Dass die Datensammlung enthält, was ihre Liste sagt. Bilder sieht hier niemand; wer sie hat, kann eine Stichprobe nachrechnen.",
+        "Dass Ersteller und Register nicht gemeinsam lügen.",
+        "Dass jede bearbeitete Kopie erkannt wurde: Manche entgehen, und das Register veröffentlicht, wie viele.",
+        "Dass mit nichts anderem trainiert wurde. Es geht um eine Liste, nicht um ein Modell.",
+      ],
+      details: "Einzelheiten",
+      builder: "Schlüssel des Erstellers",
+      answers: "Antworten",
+      compared: "Verglichene Bilder nach",
+      tool: "Erstellt mit",
+      terms: "Bedingungen",
+      yours: "Ist ein Bild von Ihnen darin?",
+      yoursHint:
+        "Gefunden wird nur genau diese Datei, keine neu gespeicherte Kopie. Verglichen wird auf diesem Gerät.",
+      isThere: "Ja: Diese Datei ist in der Datensammlung.",
+      notThere:
+        "Nein: Diese Datei steht nicht auf der Liste. Eine neu gespeicherte Kopie könnte es.",
+    },
   },
 
   log: {

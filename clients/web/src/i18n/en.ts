@@ -222,7 +222,7 @@ export const en = {
 
   verify: {
     title: "Check a proof",
-    lead: "Drop a receipt, a kept withdrawal or a checkpoint here. It is checked by this browser and sent nowhere.",
+    lead: "Drop a receipt, a withdrawal slip or a checkpoint here, or a data set's certificate with its list and its evidence. All of it is checked by this browser and sent nowhere.",
     drop: "Drop the file here",
     choose: "Choose a file",
     paste: "Or paste its text",
@@ -231,9 +231,7 @@ export const en = {
     bad: "It does not hold",
     unknown: "This cannot be checked here",
     notKnown:
-      "This is no receipt, withdrawal or checkpoint of a consent registry, as far as this page can tell.",
-    otherKinds:
-      "Certificates, manifests and evidence of data sets are checked by the command-line client, which needs no server: consent audit.",
+      "This is no receipt, withdrawal, checkpoint or certificate of a consent registry, as far as this page can tell.",
     foreign:
       "It is of the registry “{origin}”, and this page knows the key of “{known}” only. Open the page of that registry, or paste its verifier key:",
     key: "Verifier key of {origin}",
@@ -269,6 +267,67 @@ export const en = {
       "The registry {origin} signed that its log has {size} entries, with the root {root}.",
     reason: "The reason:",
     nothing: "Choose a file, or paste its text.",
+    data: {
+      certificate: "A data set's certificate",
+      manifest: "A data set's list of pictures",
+      paper: "Evidence, or a proof, of a data set",
+      onList: {
+        one: "There is one picture on this list.",
+        other: "There are {count} pictures on this list.",
+      },
+      needsCertificate:
+        "By itself it proves nothing: drop the certificate that belongs to it here too.",
+      checking: "Being checked …",
+      partly: "It holds, as far as it could be checked",
+      says: "It says: {screened} pictures were shown to the registry {registry} for the use “{use}”, and {shipped} of them are in the data set.",
+      signed: "The builder signed it.",
+      logged:
+        "The public log bears it out: which pictures are meant was fixed as entry {session}, before the first answer; all were answered by entry {close}; and this is the last certificate about them, entry {certify}.",
+      proven:
+        "The proof beside it shows that it is entry {certify} of the log. The rest of the log could not be read here.",
+      shipped: {
+        one: "The list is the right one: one picture.",
+        other: "The list is the right one: {count} pictures.",
+      },
+      cleared:
+        "The registry had answered each picture on the list: of {clear} that nobody who opted out was recognised, of {permit} that somebody permits the use.",
+      working: "Being checked: {done} …",
+      open: {
+        noManifest: "Not checked: the list of pictures is missing (shipped.manifest).",
+        noEvidence: "Not checked: the evidence is missing.",
+        noLog:
+          "Not checked: the log of {registry} cannot be read here. Open that registry's page, with a connection.",
+        noClose: "Not checked: the answers are vouched for by the log only.",
+      },
+      failed: "Not checked: {reason}",
+      marks: {
+        holds: "Holds:",
+        wrong: "Does not hold:",
+        open: "Left open:",
+        failed: "Left open:",
+        working: "In work:",
+      },
+      more: "Drop the data set's other files here",
+      moreHint: "shipped.manifest, evidence and certify.proof lie beside the certificate.",
+      limitsTitle: "What this does not prove",
+      limits: [
+        "That the data set holds what its list says. Nobody sees pictures here; who has them can fingerprint a sample again.",
+        "That builder and registry do not lie together.",
+        "That every edited copy was recognised: some are missed, and the registry publishes how many.",
+        "That nothing else was trained on. It is about a list, not about a model.",
+      ],
+      details: "Details",
+      builder: "Builder's key",
+      answers: "Answers",
+      compared: "Pictures compared by",
+      tool: "Made with",
+      terms: "Terms",
+      yours: "Is a picture of yours in it?",
+      yoursHint:
+        "Only exactly this file is found, not a copy that was saved again. It is compared on this device.",
+      isThere: "Yes: this file is in the data set.",
+      notThere: "No: this file is not on the list. A copy that was saved again could be.",
+    },
   },
 
   log: {

@@ -224,7 +224,7 @@ export const fr: Messages = {
 
   verify: {
     title: "Vérifier une preuve",
-    lead: "Déposez ici un reçu, un retrait gardé ou un point de contrôle. Ce navigateur le vérifie et ne l'envoie nulle part.",
+    lead: "Déposez ici un reçu, un bon de retrait ou un point de contrôle, ou le certificat d'un jeu de données avec sa liste et ses preuves. Tout est vérifié par ce navigateur, et rien n'est envoyé.",
     drop: "Déposez le fichier ici",
     choose: "Choisir un fichier",
     paste: "Ou collez son texte",
@@ -233,9 +233,7 @@ export const fr: Messages = {
     bad: "Ce n'est pas valable",
     unknown: "Cela ne peut pas être vérifié ici",
     notKnown:
-      "Autant que cette page peut voir, ce n'est ni un reçu, ni un retrait, ni un point de contrôle d'un registre de consentement.",
-    otherKinds:
-      "Les certificats, manifestes et preuves de jeux de données se vérifient avec le programme en ligne de commande, qui n'a besoin d'aucun serveur : consent audit.",
+      "Autant que cette page peut voir, ce n'est ni un reçu, ni un retrait, ni un point de contrôle, ni un certificat d'un registre de consentement.",
     foreign:
       "Cela vient du registre « {origin} », et cette page ne connaît que la clé de « {known} ». Ouvrez la page de ce registre, ou collez sa clé de vérification :",
     key: "Clé de vérification de {origin}",
@@ -274,6 +272,66 @@ export const fr: Messages = {
       "Le registre {origin} a signé que son journal compte {size} numéros, avec la racine {root}.",
     reason: "La raison, en anglais :",
     nothing: "Choisissez un fichier, ou collez son texte.",
+    data: {
+      certificate: "Le certificat d'un jeu de données",
+      manifest: "La liste d'images d'un jeu de données",
+      paper: "Des preuves d'un jeu de données",
+      onList: {
+        one: "Cette liste comporte une image.",
+        other: "Cette liste comporte {count} images.",
+      },
+      needsCertificate: "Seul, cela ne prouve rien : déposez aussi ici le certificat qui va avec.",
+      checking: "Vérification en cours …",
+      partly: "C'est exact, pour ce qui a pu être vérifié",
+      says: "Il dit : {screened} images ont été montrées au registre {registry} pour l'usage « {use} », et {shipped} d'entre elles sont dans le jeu de données.",
+      signed: "Le constructeur l'a signé.",
+      logged:
+        "Le journal public le confirme : les images en question ont été fixées à l'entrée {session}, avant la première réponse ; toutes avaient leur réponse à l'entrée {close} ; et c'est le dernier certificat à leur sujet, entrée {certify}.",
+      proven:
+        "La preuve jointe montre qu'il est l'entrée {certify} du journal. Le reste du journal n'a pas pu être lu ici.",
+      shipped: {
+        one: "La liste est la bonne : une image.",
+        other: "La liste est la bonne : {count} images.",
+      },
+      cleared:
+        "Le registre avait répondu pour chaque image de la liste : pour {clear}, aucun refus reconnu ; pour {permit}, quelqu'un permet l'usage.",
+      working: "Vérification : {done} …",
+      open: {
+        noManifest: "Non vérifié : la liste d'images manque (shipped.manifest).",
+        noEvidence: "Non vérifié : les preuves manquent (evidence).",
+        noLog:
+          "Non vérifié : le journal de {registry} ne peut pas être lu ici. Ouvrez la page de ce registre, avec une connexion.",
+        noClose: "Non vérifié : seul le journal garantit les réponses.",
+      },
+      failed: "Non vérifié : {reason}",
+      marks: {
+        holds: "Exact :",
+        wrong: "Inexact :",
+        open: "En suspens :",
+        failed: "En suspens :",
+        working: "En cours :",
+      },
+      more: "Déposez ici les autres fichiers du jeu de données",
+      moreHint: "shipped.manifest, evidence et certify.proof se trouvent à côté du certificat.",
+      limitsTitle: "Ce que cela ne prouve pas",
+      limits: [
+        "Que le jeu de données contient ce que dit sa liste. Personne ne voit d'images ici ; qui les a peut recalculer un échantillon.",
+        "Que le constructeur et le registre ne mentent pas ensemble.",
+        "Que chaque copie modifiée a été reconnue : certaines échappent, et le registre publie combien.",
+        "Que rien d'autre n'a servi à l'entraînement. Il s'agit d'une liste, non d'un modèle.",
+      ],
+      details: "Détails",
+      builder: "Clé du constructeur",
+      answers: "Réponses",
+      compared: "Images comparées par",
+      tool: "Fait avec",
+      terms: "Conditions",
+      yours: "Une de vos images y est-elle ?",
+      yoursHint:
+        "Seul exactement ce fichier est trouvé, pas une copie réenregistrée. La comparaison se fait sur cet appareil.",
+      isThere: "Oui : ce fichier est dans le jeu de données.",
+      notThere: "Non : ce fichier n'est pas sur la liste. Une copie réenregistrée pourrait y être.",
+    },
   },
 
   log: {

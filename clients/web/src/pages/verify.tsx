@@ -1,20 +1,33 @@
-/** Verify: a dropped receipt, withdrawal or checkpoint, checked in the page and told in words. */
+/** Verify: what is dropped here is checked in the page and told in words. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { MAX_FILE_BYTES, paperOf, type Papers } from "../app/certified";
 import { reasonOf } from "../app/reasons";
 import { useSession } from "../app/session";
-import { examine, type Finding, MAX_CHARACTERS, type Since, sinceThen } from "../app/verifying";
+import { examine, type Finding, type Since, sinceThen } from "../app/verifying";
 import { Failure } from "../components/failure";
 import { Button, Field, FilePicker, FocusHeading } from "../components/parts";
 import { inWords } from "../components/statements";
 import { useTexts } from "../i18n";
-import { encodeBase64, imageDigest, NoteVerifier, type Receipt, sameBytes } from "../protocol";
+import {
+  type Bytes,
+  encodeBase64,
+  imageDigest,
+  NoteVerifier,
+  type Receipt,
+  sameBytes,
+  utf8,
+} from "../protocol";
 import type { SignedWithdrawal } from "../registrant";
+import { ToldPapers } from "./verify/papers";
 
+/** What is told: of one text, or of a builder's papers, to which more can be dropped. */
 interface Examined {
   readonly number: number;
-  readonly finding: Finding;
+  readonly finding: Finding | null;
+  readonly papers: Papers;
+  readonly verifiers: readonly NoteVerifier[];
 }
 
 export function VerifyPage(): JSX.Element {
@@ -28,26 +41,65 @@ export function VerifyPage(): JSX.Element {
   const [error, setError] = useState<unknown>(null);
   const [isEmpty, setEmpty] = useState(false);
 
+  /** Keys of registries that are trusted here: what was pasted, and this page's own. */
+  const trusted = async (): Promise<NoteVerifier[]> => {
+    const further = key.trim() === "" ? [] : [NoteVerifier.parse(key.trim())];
+    try {
+      const { verifier } = await registrant.meet();
+      setKnown(verifier.name);
+      return [...further, verifier];
+    } catch (reason) {
+      if (further.length === 0) throw reason;
+      return further;
+    }
+  };
+
+  const show = (told: Omit<Examined, "number">): void =>
+    setExamined((before) => ({ number: (before?.number ?? 0) + 1, ...told }));
+
   const check = async (given: string): Promise<void> => {
     setError(null);
     setEmpty(given.trim() === "");
     if (given.trim() === "") return;
     try {
-      const { verifier } = await registrant.meet();
-      setKnown(verifier.name);
-      const further = key.trim() === "" ? [] : [NoteVerifier.parse(key.trim())];
-      const finding = examine(given, [...further, verifier]);
-      setExamined((before) => ({ number: (before?.number ?? 0) + 1, finding }));
+      const papers = paperOf(utf8(given.trim()));
+      if (papers !== null) await addPapers([papers]);
+      else {
+        const verifiers = await trusted();
+        show({ finding: examine(given, verifiers), papers: {}, verifiers });
+      }
     } catch (reason) {
       setError(reason);
     }
   };
 
-  const read = async ([file]: readonly File[]): Promise<void> => {
-    if (file === undefined) return;
-    const content = file.size > MAX_CHARACTERS ? "-" : await file.text();
-    setText(content);
-    await check(content);
+  /** A certificate begins anew, unless it comes together with the rest. */
+  const addPapers = async (given: readonly Papers[]): Promise<void> => {
+    const added = given.reduce<Papers>((all, each) => ({ ...all, ...each }), {});
+    const held = added.certificate === undefined ? (examined?.papers ?? {}) : {};
+    const verifiers = await trusted().catch(() => []); // what needs no registry is checked without
+    show({ finding: null, papers: { ...held, ...added }, verifiers });
+  };
+
+  const read = async (files: readonly File[]): Promise<void> => {
+    setError(null);
+    try {
+      const papers: Papers[] = [];
+      for (const file of files) {
+        const data = file.size > MAX_FILE_BYTES ? new Uint8Array(1) : await bytesOf(file);
+        const paper = paperOf(data);
+        if (paper !== null) papers.push(paper);
+        else {
+          const content = new TextDecoder().decode(data);
+          setText(content.slice(0, MAX_SHOWN));
+          await check(content);
+          return;
+        }
+      }
+      if (papers.length > 0) await addPapers(papers);
+    } catch (reason) {
+      setError(reason);
+    }
   };
 
   return (
@@ -57,6 +109,7 @@ export function VerifyPage(): JSX.Element {
       <FilePicker
         title={verify.drop}
         button={verify.choose}
+        several
         onFiles={(files) => void read(files)}
       />
       <form
@@ -77,7 +130,7 @@ export function VerifyPage(): JSX.Element {
             />
           )}
         </Field>
-        {examined?.finding.kind === "foreign" && (
+        {examined?.finding?.kind === "foreign" && (
           <>
             <p class="note" role="status">
               {texts.fill(verify.foreign, { origin: examined.finding.origin, known })}
@@ -104,11 +157,25 @@ export function VerifyPage(): JSX.Element {
           </Button>
         </p>
       </form>
-      {examined !== null && <Told key={examined.number} finding={examined.finding} />}
-      <p class="hint">{verify.otherKinds}</p>
+      {examined !== null &&
+        (examined.finding === null ? (
+          <ToldPapers
+            key={examined.number}
+            papers={examined.papers}
+            verifiers={examined.verifiers}
+            onMore={(files) => void read(files)}
+          />
+        ) : (
+          <Told key={examined.number} finding={examined.finding} />
+        ))}
     </>
   );
 }
+
+/** What is longer is no text that is checked here. */
+const MAX_SHOWN = 100_000;
+
+const bytesOf = async (file: File): Promise<Bytes> => new Uint8Array(await file.arrayBuffer());
 
 function Told({ finding }: { readonly finding: Finding }): JSX.Element | null {
   const texts = useTexts();

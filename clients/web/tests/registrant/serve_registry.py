@@ -6,6 +6,9 @@ asked is named by `verb`. It ends with its input.
 """
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4]))
 
+from PIL import Image
+
 from consent_client.builder import Builder
+from consent_client.protocol.certificates import verify_certificate
+from consent_client.protocol.manifests import MIN_CERTIFIED_ROWS
 from consent_client.protocol.receipts import Receipt
 from consent_client.protocol.statements import Statement, Use
 from consent_client.registrant import Registrant
@@ -51,6 +58,36 @@ class Beside:
                 required_spaces=tuple(made),
             )
         return answer.verdict.name
+
+    def certify(self, folder: str, fingerprinted: str) -> int:
+        """Screens a thousand small pictures and a photograph with the command, and certifies them.
+
+        Returns how many were shipped.
+        """
+        pictures, out = Path(folder) / "pictures", Path(folder) / "screened"
+        pictures.mkdir()
+        for number in range(MIN_CERTIFIED_ROWS):
+            colour = (number % 256, number // 256 * 40, 91)
+            Image.new("RGB", (9, 9), colour).save(pictures / f"{number:04}.png")
+        shutil.copy(fingerprinted, pictures)
+        subprocess.run(
+            [
+                *(sys.executable, "-c", "from consent_client.cli import main; main()"),
+                *("screen", pictures, "--dataset", "my set", "--use", "ai_training", "--out", out),
+                *("--spaces", "sha256", "--require", "sha256"),
+                *("--certify", "--signing-key", Path(folder) / "key"),
+            ],
+            env=os.environ
+            | {
+                "CONSENT_REGISTRY": self._server.url,
+                "CONSENT_TOKEN": self._token,
+                "CONSENT_STATE": str(self._folder / "builder"),
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        return verify_certificate((out / "certificate.json").read_bytes()).shipped_count
 
     def erase(self, index: int) -> None:
         """The operator takes a record out."""
