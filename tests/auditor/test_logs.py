@@ -1,6 +1,7 @@
 """The audit of a log: each corruption is found, and the file or entry is named."""
 
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -372,6 +373,31 @@ def test_what_was_kept_is_not_read_again(published: Published, tmp_path: Path) -
     assert report.ok
     assert report.facts["filesKeptFromBefore"] == 4
     assert any("not fetched again" in each.what for each in report.bounded)
+
+
+def test_what_accuses_a_log_is_on_disk_before_it_has_its_name(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut leaves an empty checkpoint, which looks like the log's fault."""
+    lasting: set[int] = set()
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        fsync(descriptor)
+        lasting.add(os.fstat(descriptor).st_ino)
+
+    def named(draft: Path, path: Path) -> None:
+        if path.parent.name == "checkpoints" or path.name == "verified":
+            assert draft.stat().st_ino in lasting
+            lasting.discard(path.parent.stat().st_ino)
+        replace(draft, path)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", named)
+    published.write(plain(300))
+    keep = tmp_path / "keep"
+    assert audited(published, keep).ok
+    assert {path.stat().st_ino for path in (keep, keep / "checkpoints")} <= lasting
 
 
 def test_a_damaged_kept_file_is_read_again_and_nobody_accused(

@@ -10,6 +10,7 @@ So an audit that was interrupted goes on where it was, a later one reads only wh
 that goes back or forks contradicts what lies here. The files are public and hold nothing secret.
 """
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Final
 
 from consent_client.auditor.sources import Source, limit_of, read_file
 from consent_client.errors import Malformed, Unreadable
+from consent_client.private_files import sync_folder
 from consent_client.protocol.checkpoints import Checkpoint, decimal
 from consent_client.protocol.notes import MAX_NOTE_BYTES
 from consent_client.protocol.tiles import TILE_HEIGHT, TILE_WIDTH, Bundle, Tile
@@ -112,7 +114,7 @@ class Keeping:
             return
         if verified:
             self._verified = max(size, self._verified)
-            self._write(self._folder / _VERIFIED, f"{self._verified}\n".encode())
+            self._write(self._folder / _VERIFIED, f"{self._verified}\n".encode(), lasting=True)
             (self._folder / _SUSPECT).unlink(missing_ok=True)
         else:
             self._write(self._folder / _SUSPECT, b"")
@@ -132,7 +134,7 @@ class Keeping:
         if self._folder is not None:
             folder = self._folder / (_CONTRADICTIONS if contradicts else _CHECKPOINTS)
             name = f"{checkpoint.size}-{checkpoint.root.hex()[:_ROOT_DIGITS]}"
-            self._write(folder / name, note.encode())
+            self._write(folder / name, note.encode(), lasting=True)
 
     def checkpoints(self) -> Iterator[tuple[str, str]]:
         """Names and notes of the checkpoints kept.
@@ -178,12 +180,19 @@ class Keeping:
         except OSError as error:
             raise Unreadable(f"{folder} can not be used: {error.strerror}", str(folder)) from None
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes, *, lasting: bool = False) -> None:
+        """Writes a file whole; `lasting` for what no later audit would find damaged and replace."""
         self._make(path.parent)
         draft = path.with_name(f".{secrets.token_hex(8)}.part")
         try:
-            draft.write_bytes(data)
+            with draft.open("xb") as file:
+                file.write(data)
+                if lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
             draft.replace(path)
+            if lasting:
+                sync_folder(path.parent)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise Unreadable(f"{path} can not be written: {error.strerror}", str(path)) from None

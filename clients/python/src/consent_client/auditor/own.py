@@ -53,10 +53,10 @@ def audit_own(own: Path, data: bytes, name: str, shipped: Path) -> Report:
 def _since(receipt: Receipt | None, read: Certificate) -> str:
     if receipt is None:
         return "this very picture is in the data set"
-    index = receipt.proof.index
+    index, began = receipt.proof.index, f"the session began as {read.session_index}"
     if index < read.session_index:
-        return f"registered as entry {index}, before the session began as {read.session_index}"
-    return f"registered as entry {index}, after the session began as {read.session_index}"
+        return f"registered as entry {index}, as it says, before {began}"
+    return f"registered as entry {index}, as it says, after {began}"
 
 
 def _receipt(report: Report, own: Path) -> Receipt | None:
@@ -91,6 +91,10 @@ def _say_limits(report: Report, receipt: Receipt | None) -> None:
         "Near copies can be found by who has the pictures: consent audit images.",
     )
     if receipt is not None:
+        report.cannot(
+            "that the receipt is one",
+            "only its F and its index were read: consent audit receipt verifies it.",
+        )
         report.cannot(
             "that this very picture is not shipped",
             "F is equal only where builder and owner computed the same fingerprints, and owners "
