@@ -182,6 +182,15 @@ class Settings(BaseSettings):
         description="The same in sessions whose candidates were committed to beforehand; "
         "spaces of works only.",
     )
+    tell_exclusions: bool = Field(
+        default=True,
+        description="Whether owners of records are told which sessions left images out because of "
+        "them: data set, organisation, use, day and number. It holds for sessions opened since.",
+    )
+    told_after_days: Annotated[int, Field(ge=0, le=3_650)] = Field(
+        default=7,
+        description="Days after a session is closed until that is told.",
+    )
     proof_of_work_digits: Annotated[int, Field(ge=1, le=6)] = Field(
         default=3,
         description="Leading zero hex digits a registration's proof of work needs; each more "

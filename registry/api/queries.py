@@ -123,4 +123,5 @@ class Query(LogQuery):
             statement=None if record.statement is None else Base64(record.statement),
             image_digest=None if record.image_digest is None else Base64(record.image_digest),
             protection=types.protection_of(record.protection),
+            exclusions=types.exclusions_of(record.exclusions),
         )

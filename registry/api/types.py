@@ -18,6 +18,8 @@ from consent_client.protocol.spaces import (
 )
 from registry.api.context import RequestInfo
 from registry.api.scalars import Base64, LogIndex
+from registry.services import became
+from registry.services.became import MOST_TOLD
 from registry.services.calibrations import published
 
 
@@ -246,6 +248,36 @@ class Withdrawal:
     )
 
 
+@strawberry.type(description="Where a session's certificate was logged.")
+class LoggedCertificate:
+    """See `services.became.Certified`."""
+
+    index: LogIndex = strawberry.field(description="Of the CERTIFY entry.")
+    digest: Base64 = strawberry.field(description="SHA-256 of the certificate.")
+
+
+@strawberry.type(
+    description="A session that left images out because of a record. Nothing else of the "
+    "builder's set is told, and not which images."
+)
+class Exclusion:
+    """See `services.became.Exclusion`."""
+
+    dataset: str = strawberry.field(description="Its name, as the builder gave it.")
+    organisation: str = strawberry.field(description="The builder.")
+    use: Use
+    day: int = strawberry.field(
+        description="UTC day on which the newest was left out, counted from 1970-01-01."
+    )
+    images: LogIndex = strawberry.field(description="How many.")
+    session_index: LogIndex | None = strawberry.field(
+        description="Of the SESSION entry, where the session is committed."
+    )
+    certificate: LoggedCertificate | None = strawberry.field(
+        description="The newest certificate of the session, if it was logged."
+    )
+
+
 @strawberry.type(description="A record as its owner sees it. Nobody else can ask for it.")
 class OwnRecord:
     """The answer to `record`."""
@@ -261,6 +293,11 @@ class OwnRecord:
     )
     protection: list[SpaceProtection] = strawberry.field(
         description="As `register` answered. Empty once it is unreadable."
+    )
+    exclusions: list[Exclusion] = strawberry.field(
+        description=f"The sessions that left images out because of it, the {MOST_TOLD} newest at "
+        "most. They are told after some days, which a session's terms say, and no more once the "
+        "record has ended."
     )
 
 
@@ -369,3 +406,26 @@ class ClosedScreening:
     logged: LoggedScreening | None = strawberry.field(
         description="Of a committed screening; null otherwise."
     )
+
+
+def exclusions_of(excluded: Iterable[became.Exclusion]) -> list[Exclusion]:
+    """As the API answers them."""
+    return [
+        Exclusion(
+            dataset=each.dataset,
+            organisation=each.organisation,
+            use=Use(each.use),
+            day=each.day,
+            images=LogIndex(each.images),
+            session_index=(None if each.session_index is None else LogIndex(each.session_index)),
+            certificate=(
+                None
+                if each.certificate is None
+                else LoggedCertificate(
+                    index=LogIndex(each.certificate.index),
+                    digest=Base64(each.certificate.digest),
+                )
+            ),
+        )
+        for each in excluded
+    ]

@@ -24,6 +24,7 @@ from consent_client.protocol.encoding import u64, unpack_bitmap
 from consent_client.protocol.verdicts import Verdict
 from registry.errors import Conflict, InvalidInput, ScreeningClosed
 from registry.services import answers
+from registry.services.became import changed_by_contest
 from registry.services.blocks import ROW_DIGEST_BYTES, row_digest
 from registry.services.budget import (
     Exceeded,
@@ -34,13 +35,15 @@ from registry.services.budget import (
     spending,
 )
 from registry.services.builders import Builder
+from registry.services.clock import day_of
 from registry.services.commitments import block_results, check_rows, results_secret
 from registry.services.contested import Judged, judge, views_of
 from registry.services.following import State
 from registry.services.people import check_columns
 from registry.services.running import Registry
 from registry.services.sessions import own_screening
-from registry.store import contests, screenings
+from registry.services.terms import told_after
+from registry.store import contests, exclusions, screenings
 from registry.store.committed import put_results
 
 _CONTEST_DOMAIN = b"consent-registry/v1/contest\0"
@@ -152,6 +155,9 @@ async def _kept(
     judged = await _judged(registry, state, screening, contested)
     committed = screening.root is not None
     found = await asyncio.to_thread(_shown, registry.block_secret, contested, judged, committed)
+    more, fewer = changed_by_contest(judged.refused, judged.stands, block.log_size)
+    if told_after(screening.terms) is None:
+        more, fewer = {}, {}
     row = contests.ContestRow(
         screening_id=screening.id,
         block_number=block.number,
@@ -169,6 +175,8 @@ async def _kept(
             raise ScreeningClosed(_CLOSED)
         await spend(connection, registry.settings, builder, found)
         await answers.insert_contest(connection, registry.block_secret, row)
+        await exclusions.take_back(connection, screening.id, fewer)
+        await exclusions.add(connection, screening.id, more, day_of(registry.clock))
         if committed:
             await _change_results(connection, registry.block_secret, block, manifest)
     return _answer(row), True

@@ -12,7 +12,7 @@ from consent_client.protocol.statements import Stance, Use
 from consent_client.protocol.verdicts import combine_block
 from registry.matching.policies import Policy
 from registry.services.following import State
-from registry.services.matched import unknown_rows
+from registry.services.matched import Pairs, unknown_rows
 from registry.services.terms import policy_in
 from registry.store import screenings
 
@@ -25,10 +25,15 @@ class Judged:
         verdicts: uint8[count], one per contested row.
         pairs: space id → int64[p, 2], the distinct pairs of a contested row and a register index
             that matched in a space with crops, whether the match stood or fell.
+        refused: int64[p, 2], the distinct pairs of a contested row and a record that matched it as
+            it was screened, and refuses this use.
+        stands: int64[p, 2], those of them that crops left standing.
     """
 
     verdicts: npt.NDArray[np.uint8] = field(repr=False)
     pairs: dict[str, npt.NDArray[np.int64]] = field(repr=False)
+    refused: npt.NDArray[np.int64] = field(repr=False)
+    stands: npt.NDArray[np.int64] = field(repr=False)
 
 
 def judge(state: State, screening: screenings.ScreeningRow, contested: Contest) -> Judged:
@@ -41,18 +46,28 @@ def judge(state: State, screening: screenings.ScreeningRow, contested: Contest) 
     crops = {each.space_id: each for each in contested.crops}
     said = np.zeros((contested.count, len(Stance)), dtype=np.bool_)
     pairs = {}
+    refused, stands = Pairs(), Pairs()
     for column in contested.columns:
         vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
         matched = _pairs(state, policy, column.space_id, vectors, column.rows)
+        refused.add(*_refusing(state, screening, matched))
         if column.space_id in crops:
             pairs[column.space_id] = matched
             near = _near(state, policy, column, crops[column.space_id])
             matched = matched[_within(matched, near)]
         said[matched[:, 0], state.stances[matched[:, 1], Use(screening.use)]] = True
+        stands.add(*_refusing(state, screening, matched))
     rows, stances = np.nonzero(said)
     unknown = unknown_rows(contested.columns, screening.required_spaces)
     verdicts = combine_block(contested.count, rows, stances.astype(np.uint8), unknown)
-    return Judged(verdicts, pairs)
+    return Judged(verdicts, pairs, refused.found, stands.found)
+
+
+def _refusing(
+    state: State, screening: screenings.ScreeningRow, matched: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    refuses = state.stances[matched[:, 1], Use(screening.use)] == Stance.NOT_ALLOWED
+    return matched[refuses, 0], matched[refuses, 1]
 
 
 def views_of(contested: Contest, space_id: str) -> list[bytes]:

@@ -37,11 +37,14 @@ class Matched:
         pairs: space id → int64[p, 2], the distinct pairs of an image's row and a register index
             that matched in that space; exact spaces are left out, as equality gives nothing away.
         borders: likewise, those that lie near the border of a match, on either side.
+        refused: int64[p, 2], the distinct pairs of a row and the register index of a record that
+            matched it and refuses this use, over all spaces; `MAX_PAIRS` and some at most.
     """
 
     verdicts: npt.NDArray[np.uint8] = field(repr=False)
     pairs: dict[str, npt.NDArray[np.int64]] = field(repr=False)
     borders: dict[str, npt.NDArray[np.int64]] = field(repr=False)
+    refused: npt.NDArray[np.int64] = field(repr=False)
 
 
 async def match_block(
@@ -70,12 +73,16 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
     policy = policy_in(screening.terms, state.index.bank)
     said = np.zeros((block.count, len(Stance)), dtype=np.bool_)
     pairs, borders = {}, {}
+    refused = Pairs()
     for column in block.columns:
         vectors = column.floats() if column.space.kind is Kind.FLOAT else column.codes()
         matching, bordering = Pairs(), Pairs()
         for hits, owners, matches, near in state.index.graded(column.space_id, vectors, policy):
             rows = column.rows[hits]
-            said[rows[matches], state.stances[owners[matches], Use(screening.use)]] = True
+            stances = state.stances[owners[matches], Use(screening.use)]
+            said[rows[matches], stances] = True
+            refuses = stances == Stance.NOT_ALLOWED
+            refused.add(rows[matches][refuses], owners[matches][refuses])
             if column.space.kind is not Kind.EXACT:
                 matching.add(rows[matches], owners[matches])
                 bordering.add(rows[near], owners[near])
@@ -84,7 +91,7 @@ def match(state: State, screening: screenings.ScreeningRow, block: Block) -> Mat
     rows, stances = np.nonzero(said)
     unknown = unknown_rows(block.columns, screening.required_spaces)
     verdicts = combine_block(block.count, rows, stances.astype(np.uint8), unknown)
-    return Matched(verdicts, pairs, borders)
+    return Matched(verdicts, pairs, borders, refused.found)
 
 
 class Pairs:

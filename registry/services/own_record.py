@@ -10,6 +10,7 @@ from consent_client.protocol.protection import SpaceProtection
 from consent_client.protocol.records import read_message
 from registry.errors import InvalidInput, NotYours
 from registry.matching.specificity import Bank
+from registry.services.became import Exclusion, told
 from registry.services.challenges import NOT_YOURS
 from registry.services.protection import protection
 from registry.services.running import Registry
@@ -37,6 +38,8 @@ class OwnRecord:
         statement: its bytes, or None once the record is unreadable.
         image_digest: F, or None once the record is unreadable.
         protection: how far from the picture it is still found; nothing once it is unreadable.
+        exclusions: the sessions that left images out because of it, as far as they are told yet;
+            none once it has ended.
     """
 
     record_id: bytes
@@ -47,6 +50,7 @@ class OwnRecord:
     statement: bytes | None = field(repr=False)
     image_digest: bytes | None = field(repr=False)
     protection: tuple[SpaceProtection, ...]
+    exclusions: tuple[Exclusion, ...]
 
 
 async def read_own_record(registry: Registry, request: ReadRequest, address: str) -> OwnRecord:
@@ -77,6 +81,11 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
         if row is None:
             raise NotYours(NOT_YOURS)
         sealed = await records.sealed(connection, row.register_index)
+        excluded = (
+            await told(connection, registry.clock, row.register_index)
+            if row.terminal_index is None
+            else ()
+        )
         if await epochs.current(connection) > registry.keyring.current_epoch:
             await asyncio.to_thread(registry.keyring.load, await epochs.live(connection))
     content = None
@@ -95,6 +104,7 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
         statement=content.statement.encode() if content else None,
         image_digest=content.image_digest if content else None,
         protection=kept,
+        exclusions=excluded,
     )
 
 

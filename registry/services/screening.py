@@ -16,15 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from registry.errors import Conflict, InvalidInput, NotReady, ScreeningClosed
 from registry.services import answers
+from registry.services.became import images_of
 from registry.services.blocks import Block, block_digest, row_digests
 from registry.services.budget import Exceeded, check_not_held, hold_builder, spend, spending
 from registry.services.builders import Builder
+from registry.services.clock import day_of
 from registry.services.commitments import block_results, manifest_block, results_secret
 from registry.services.matched import match_block
 from registry.services.people import check_columns
 from registry.services.running import Registry
 from registry.services.sessions import own_screening
-from registry.store import committed, contests, screenings
+from registry.services.terms import told_after
+from registry.store import committed, contests, exclusions, screenings
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ async def _answer(
         {},
         committed=row.root is not None,
     )
+    images = images_of(matched.refused) if told_after(row.terms) is not None else {}
     results = None
     if manifest is not None:
         secret = results_secret(registry.block_secret, row.id)
@@ -141,6 +145,7 @@ async def _answer(
         await spend(connection, registry.settings, builder, found)
         await answers.insert_block(connection, registry.block_secret, answered)
         await contests.insert_excluded(connection, row.id, block.number, excluded)
+        await exclusions.add(connection, row.id, images, day_of(registry.clock))
         if results is not None:
             await _follows(connection, answered)
             await committed.put_results(connection, row.id, block.number, results)

@@ -143,6 +143,7 @@ async def open_screening(
             opening.opt_in_spaces,
             policy,
             registry.bank.version,
+            registry.settings.told_after_days if registry.settings.tell_exclusions else None,
         ),
         root=None if opening.commitment is None else opening.commitment.root,
     )

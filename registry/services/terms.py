@@ -1,8 +1,9 @@
 """What a session is answered by: fixed when it opens, for all of its blocks.
 
 Terms are canonical JSON (RFC 8785): keys sorted, no spaces, numbers as short as they can be. They
-say the use, the spaces, what matches in each of them, by which policy and bank that was chosen, and
-from which similarity on a contested match stands.
+say the use, the spaces, what matches in each of them, by which policy and bank that was chosen,
+from which similarity on a contested match stands, and after how many days the owners of records are
+told that images were left out.
 They are stored with the session and read back for every block, so that neither a registry that
 grows nor an operator who changes a setting changes what was promised while it runs.
 """
@@ -21,6 +22,8 @@ TERMS_VERSION: Final = 1
 _UNSAID: Final = 0.70
 """From where on contested matches stood before terms said it."""
 
+_UNREADABLE = "The terms of a session can not be read."
+
 _UPGRADED = (
     "The registry was upgraded since this screening was opened and can not keep its terms any "
     "more. What it answered stays; close it and open a new one for the rest."
@@ -33,6 +36,7 @@ def write_terms(
     opt_in_spaces: Collection[str],
     policy: Policy,
     bank_version: int,
+    told_after_days: int | None = None,
 ) -> str:
     """The terms of a session, canonical JSON.
 
@@ -42,7 +46,9 @@ def write_terms(
         opt_in_spaces: ids of the spaces of people that are looked in, too.
         policy: which pairs match.
         bank_version: of the specificity bank that records were measured against.
+        told_after_days: see `registry.services.became`; None: nobody is told.
     """
+    told = {} if told_after_days is None else {"told": {"afterDays": told_after_days}}
     spaces = sorted({*WORK_SPACES, *opt_in_spaces})
     return json.dumps(
         {
@@ -52,6 +58,7 @@ def write_terms(
             "policy": {"name": policy.name, "version": policy.version},
             "requiredSpaces": sorted(required_spaces),
             "spaces": {name: _rule(SPACES[name], policy) for name in spaces},
+            **told,
             "use": Use(use).cawg,
             "version": TERMS_VERSION,
         },
@@ -84,11 +91,26 @@ def policy_in(terms: str, bank_version: int) -> Policy:
         policy = Policy(read["policy"]["name"], read["policy"]["version"], spaces, stands_from)
         promised = read["bank"]
     except (ValueError, TypeError, KeyError, AttributeError):
-        message = "The terms of a session can not be read."
-        raise CorruptRegistry(message) from None
+        raise CorruptRegistry(_UNREADABLE) from None
     if promised != bank_version:
         raise ScreeningClosed(_UPGRADED)
     return policy
+
+
+def told_after(terms: str) -> int | None:
+    """After how many days the owners of records are told; None: never, as terms once were.
+
+    Args:
+        terms: as stored; empty for a session that was opened before there were any.
+
+    Raises:
+        CorruptRegistry: these are no terms.
+    """
+    try:
+        told = json.loads(terms or "{}").get("told")
+        return None if told is None else int(told["afterDays"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise CorruptRegistry(_UNREADABLE) from None
 
 
 def _rule(space: Space, policy: Policy) -> dict[str, Any]:

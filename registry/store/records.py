@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.protocol.log import EntryType
 from registry.store import log_state
-from registry.store.tables import DATA_KEY, ENTRY, POSITIVE, RECORD, TERMINAL, RecordStatus
+from registry.store.tables import (
+    DATA_KEY,
+    ENTRY,
+    EXCLUSION,
+    POSITIVE,
+    RECORD,
+    TERMINAL,
+    RecordStatus,
+)
 from registry.store.upserts import insert_if_absent
 
 # Values in one IN (…): well below SQLite's 32,766 and asyncpg's 32,767 parameters.
@@ -281,7 +289,7 @@ async def unshredded(
 async def shred(connection: AsyncConnection, register_indices: Iterable[int]) -> None:
     """Removes data keys and ciphertexts of ended records and raises the shred watermark.
 
-    What was counted of candidates that matched them goes too.
+    What was counted of candidates that matched them goes too, and what they excluded.
 
     Repeating it changes nothing. On SQLite what is removed is overwritten, and gone from the files
     after `Store.checkpoint_wal`. On PostgreSQL it is dead until the next VACUUM.
@@ -305,7 +313,8 @@ async def shred(connection: AsyncConnection, register_indices: Iterable[int]) ->
             .where(RECORD.c.register_index.in_(portion), RECORD.c.ciphertext.is_not(None))
             .values(ciphertext=None)
         )
-        await connection.execute(delete(POSITIVE).where(POSITIVE.c.register_index.in_(portion)))
+        for counted in (POSITIVE, EXCLUSION):
+            await connection.execute(delete(counted).where(counted.c.register_index.in_(portion)))
         await connection.execute(update(TERMINAL).where(ended).values(shredded=True))
         await log_state.raise_shred_watermark(connection, newest + 1)
 

@@ -396,6 +396,20 @@ class Positive(_StoreModel, table=True):
     candidate: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
 
 
+class Exclusion(_StoreModel, table=True):
+    """How many images of a session a record excluded; told to its owner, in the end."""
+
+    __tablename__ = "exclusion"
+    __table_args__ = (_check("images", "images >= 0"),)
+
+    register_index: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    screening_id: bytes = Field(
+        sa_column=Column(LargeBinary, ForeignKey("screening.id"), primary_key=True)
+    )
+    images: int = Field(sa_column=Column(BigInteger, nullable=False))
+    day: int = Field(sa_column=Column(Integer, nullable=False))
+
+
 class Hold(_StoreModel, table=True):
     """A builder whose blocks wait for the operator, and what became of it."""
 
@@ -445,5 +459,6 @@ COMMITTED_BLOCK: Table = METADATA.tables["committed_block"]
 EXCLUDED: Table = METADATA.tables["excluded"]
 CONTEST: Table = METADATA.tables["contest"]
 POSITIVE: Table = METADATA.tables["positive"]
+EXCLUSION: Table = METADATA.tables["exclusion"]
 HOLD: Table = METADATA.tables["hold"]
 CALIBRATION: Table = METADATA.tables["calibration"]

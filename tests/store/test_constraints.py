@@ -85,6 +85,7 @@ RIGHT: Mapping[str, Mapping[str, Any]] = {
         "rate": 0,
         "candidate": os.urandom(16),
     },
+    "exclusion": {"register_index": 0, "screening_id": b"s" * 16, "images": 1, "day": 1},
     "hold": {"id": 1, "builder_id": 1, "rate": 0, "held_at": 1, "allowance": 0},
     "calibration": {"id": 1, "day": 1, "log_size": 0, "result": "{}"},
 }
@@ -151,6 +152,8 @@ WRONG: list[tuple[str, Mapping[str, Any]]] = [
     ("contest", {"digest": b""}),
     ("contest", {"log_size": -1}),
     ("positive", {"builder_id": 2}),
+    ("exclusion", {"images": -1}),
+    ("exclusion", {"screening_id": b"t" * 16}),
     ("positive", {"candidate": b"c" * 15}),
     ("hold", {"builder_id": 2}),
     ("hold", {"rate": 3}),

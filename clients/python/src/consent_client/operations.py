@@ -110,6 +110,31 @@ class Withdrawal:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A session that left images out because of a record.
+
+    Attributes:
+        dataset: its name, as the builder gave it.
+        organisation: the builder, as the registry's operator named it.
+        use: what the session was for.
+        day: on which the newest was left out, counted from 1970-01-01, UTC.
+        images: how many.
+        session_index: of the SESSION entry, where the session is committed.
+        certify_index: of the CERTIFY entry of its newest certificate, if there is one.
+        certificate: SHA-256 of that certificate.
+    """
+
+    dataset: str
+    organisation: str
+    use: Use
+    day: int
+    images: int
+    session_index: int | None
+    certify_index: int | None
+    certificate: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class OwnRecord:
     """One's own record as the registry holds it.
 
@@ -117,6 +142,8 @@ class OwnRecord:
         statement: its bytes; None once unreadable.
         image_digest: F; None once unreadable.
         protection: as it was told at registration; empty once unreadable.
+        exclusions: sessions that left images out because of it, newest first, as far as the
+            registry tells them yet; none once it has ended.
     """
 
     record_id: bytes
@@ -127,6 +154,7 @@ class OwnRecord:
     statement: bytes | None = field(repr=False)
     image_digest: bytes | None = field(repr=False)
     protection: tuple[SpaceProtection, ...]
+    exclusions: tuple[Exclusion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -590,6 +618,9 @@ query Record($input: ReadRecordInput!) {
     ... on OwnRecord {
       recordId status registerIndex terminalIndex commitment statement imageDigest
       protection { space reach }
+      exclusions {
+        dataset organisation use day images sessionIndex certificate { index digest }
+      }
     }
     ... on Problem { code message }
   }
@@ -620,6 +651,21 @@ def _read_own_record(answer: Answer) -> OwnRecord:
         statement=answer.optional_octets("statement"),
         image_digest=answer.optional_octets("imageDigest"),
         protection=answer.protection(),
+        exclusions=tuple(_exclusion(each) for each in answer.each("exclusions")),
+    )
+
+
+def _exclusion(answer: Answer) -> Exclusion:
+    certificate = answer.optional_inner("certificate")
+    return Exclusion(
+        dataset=answer.text("dataset"),
+        organisation=answer.text("organisation"),
+        use=answer.use(),
+        day=answer.number("day"),
+        images=answer.number("images"),
+        session_index=answer.optional_number("sessionIndex"),
+        certify_index=None if certificate is None else certificate.number("index"),
+        certificate=None if certificate is None else certificate.octets("digest"),
     )
 
 
