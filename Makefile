@@ -8,8 +8,9 @@ BUILD := build
 # What the benchmarks compare with, apart from .venv.
 PEERS := $(BUILD)/peers/.complete
 
-# The page's sources. Nothing else here needs Node.
+# The page's sources. Nothing else here needs Node; scripts/make-browser installs it on Debian.
 WEB := clients/web
+MODULES := $(WEB)/node_modules/.package-lock.json
 
 # Two processes, as CI has two cores; each starts its own PostgreSQL.
 TEST_PROCESSES ?= 2
@@ -19,7 +20,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint types imports schema-check migrations-check licences-check \
-	settings-check bench serve web web-test web-e2e soak schema licences settings lock clean environment
+	settings-check bench bench-web serve web web-test web-e2e soak schema licences settings lock clean environment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,14 +71,27 @@ $(PEERS): benchmarks/peers.lock scripts/make-peers | $(ENVIRONMENT)
 serve: $(ENVIRONMENT) ## Serve a registry on the embedded default
 	$(PYTHON_IN_VENV) -m registry.cli serve $(ARGS)
 
-web: ## Build the page that the registry serves at / (needs Node 20)
-	cd $(WEB) && npm ci --no-audit --no-fund && npm run build
+$(MODULES): $(WEB)/package.json $(WEB)/package-lock.json
+	@scripts/make-browser node
+	cd $(WEB) && npm ci
+	@touch $@
 
-web-test: $(ENVIRONMENT) ## Check and test the page's code (needs Node 20; Chromium for some)
-	cd $(WEB) && npm ci --no-audit --no-fund && npm run check && npm test
+web: $(MODULES) ## Build the page that the registry serves at / (needs Node 20)
+	cd $(WEB) && npm run build
+
+web-test: $(ENVIRONMENT) $(MODULES) ## Check and test the page's code (needs Node 20 and Chromium)
+	@scripts/make-browser
+	cd $(WEB) && npm run check && npm test
 
 web-e2e: $(ENVIRONMENT) web ## Try the page in Chromium against a real registry
+	@scripts/make-browser
 	cd $(WEB) && npm run e2e
+	$(PYTHON_IN_VENV) -m pytest -q tests/web
+
+bench-web: $(ENVIRONMENT) web ## Measure the page: ten photographs, and how large it is
+	@scripts/make-browser
+	@cd $(WEB) && npm run bench
+	@cat $(BUILD)/bench-web.md
 
 soak: $(ENVIRONMENT) ## Run the long crash and load rounds
 	$(PYTHON_IN_VENV) -m pytest -q -m soak $(ARGS)
@@ -96,4 +110,4 @@ lock: $(ENVIRONMENT) ## Make requirements.lock anew from both pyproject.toml
 
 clean: ## Remove everything that is made, .venv too
 	rm -rf $(VENV) $(BUILD) dist demo-out bench-out .hypothesis .pytest_cache .mypy_cache .ruff_cache \
-		.import_linter_cache
+		.import_linter_cache $(WEB)/node_modules registry/web_assets

@@ -2,7 +2,8 @@
 """A real registry for the tests of the pages, with a Python client beside it.
 
 Prints the registry's address, then answers each line of JSON on standard input with one: what is
-asked is named by `verb`. It ends with its input.
+asked is named by `verb`. It ends with its input. Arguments are settings of the server, as
+`CONSENT_REGISTRY_PROOF_OF_WORK_DIGITS=3`.
 """
 
 import json
@@ -132,7 +133,7 @@ def main() -> None:
     """Serve until the input ends."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with serving(folder) as server:
+        with serving(folder, **dict(each.split("=", 1) for each in sys.argv[1:])) as server:
             beside = Beside(server, folder)
             tell(server.url)
             for line in sys.stdin:

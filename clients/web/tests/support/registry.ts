@@ -15,9 +15,11 @@ export class Registry {
     this.#lines = lines[Symbol.asyncIterator]();
   }
 
-  static async start(): Promise<Registry> {
+  /** Starts one on a folder of its own, with settings by their names in the environment. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Registry> {
     const script = `${PROJECT}clients/web/tests/registrant/serve_registry.py`;
-    const process_ = spawn(PYTHON, [script], { cwd: PROJECT });
+    const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+    const process_ = spawn(PYTHON, [script, ...set], { cwd: PROJECT });
     process_.stderr.pipe(process.stderr);
     const registry = new Registry(process_, createInterface(process_.stdout));
     registry.url = (await registry.#next()) as string;
