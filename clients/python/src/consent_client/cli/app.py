@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from consent_client.cli.audit import audit
+from consent_client.cli.became import became
 from consent_client.cli.certificates import certificate
 from consent_client.cli.common import (
     HELP_NAMES,
@@ -79,6 +80,7 @@ main.command(
     "--use ai_inference=allowed · consent protect portrait.jpg --face"
 )(protect)
 main.command(epilog="Example: consent status --json")(status)
+main.command(epilog="Examples: consent became · consent became portrait.jpg --json")(became)
 main.command(epilog="Example: consent receipt portrait.jpg --out portrait.receipt")(receipt)
 main.command(
     epilog="Examples: consent export portrait.jpg --as aipref --path /portrait.jpg · "
