@@ -50,7 +50,7 @@ def test_a_person_sees_which_screening_left_their_picture_out(
     assert "2 images were left out of" in words
     assert "for AI training" in words
     assert "cat.png" not in told.stdout + told.stderr
-    assert "never asked" in " ".join(told.stderr.split())
+    assert "Who never asks is not here" in " ".join(told.stderr.split())
 
     (record,) = json.loads(consent("became", "--json").stdout)["records"]
     (found,) = record["exclusions"]
