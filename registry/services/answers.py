@@ -86,8 +86,11 @@ def _shown_contest(secret: bytes, row: contests.ContestRow) -> contests.ContestR
 
 
 def _block_stream(secret: bytes, row: screenings.BlockRow) -> bytes:
-    return keystream(secret, _BLOCK, row.screening_id, row.number, row.digest, len(row.verdicts))
+    length = len(row.verdicts)
+    return keystream(secret, _BLOCK, row.screening_id, row.number, row.digest, row.log_size, length)
 
 
 def _contest_stream(secret: bytes, kind: str, row: contests.ContestRow, length: int) -> bytes:
-    return keystream(secret, kind, row.screening_id, row.block_number, row.digest, length)
+    return keystream(
+        secret, kind, row.screening_id, row.block_number, row.digest, row.log_size, length
+    )

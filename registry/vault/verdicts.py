@@ -24,7 +24,13 @@ _HIDDEN: Final = 0x80
 
 
 def keystream(
-    secret: bytes, kind: str, screening_id: bytes, number: int, digest: bytes, length: int
+    secret: bytes,
+    kind: str,
+    screening_id: bytes,
+    number: int,
+    digest: bytes,
+    log_size: int,
+    length: int,
 ) -> bytes:
     """What a row is enciphered with.
 
@@ -34,10 +40,12 @@ def keystream(
         screening_id: of the row.
         number: of the block.
         digest: the row's keyed digest, 32 bytes: no two rows have the same.
+        log_size: that the answer holds for. Where a restored database answers the same block anew,
+            or a transaction is repeated, other verdicts need a longer log: none share a keystream.
         length: bytes wanted.
     """
     key = hmac.digest(secret, _KEY_DOMAIN, "sha256")
-    row = lp(kind, screening_id, u64(number), digest)
+    row = lp(kind, screening_id, u64(number), digest, u64(log_size))
     nonce = hmac.digest(secret, _NONCE_DOMAIN + row, "sha256")[:_NONCE_BYTES]
     return Cipher(AES256(key), CTR(nonce)).encryptor().update(bytes(length))
 

@@ -469,9 +469,9 @@ def test_the_order_of_a_screened_list_tells_nothing_of_its_verdicts(loot):
 def test_with_the_keys_they_are_read(loot, opened):
     """The control."""
     secret = opened[1]
-    ((screening, number, digest, stored),) = loot.rows(
-        "SELECT screening_id, number, digest, verdicts FROM screening_block"
+    ((*row, stored),) = loot.rows(
+        "SELECT screening_id, number, digest, log_size, verdicts FROM screening_block"
     )
-    stream = keystream(secret, "screening_block.verdicts", screening, number, digest, len(stored))
+    stream = keystream(secret, "screening_block.verdicts", *row, len(stored))
     assert show_verdicts(bytes(stored), stream) == loot.verdicts
     assert [byte == 1 for byte in loot.verdicts] == loot.registered.tolist()
