@@ -37,7 +37,9 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
       readFileSync(join(folder, "pictures.json"), "utf-8"),
     ) as typeof described;
     files = Object.keys(described).map((name) => join(folder, name));
-    [registry, browser] = await Promise.all([Registry.start(), launch()]);
+    // What a registry tells after a week is told at once here.
+    const settings = { CONSENT_REGISTRY_TOLD_AFTER_DAYS: "0" };
+    [registry, browser] = await Promise.all([Registry.start(settings), launch()]);
   });
   afterAll(async () => {
     await browser.close();
@@ -116,10 +118,19 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
     expect(await context.cookies()).toEqual([]);
   });
 
-  test("a builder's candidate is excluded, until the record is withdrawn on the page", async () => {
+  test("what a builder leaves out is shown, until the record is withdrawn and it is kept", async () => {
     const words = await register(page, [file(3)]);
-    expect(await registry.ask("screen", { fingerprints: fingerprintsOf(3) })).toBe("EXCLUDE");
     await goTo(page, "records");
+    await button(page, en.records.leftOutAsk).click();
+    await page.getByText(en.records.leftOutNone).waitFor();
+    expect(await registry.ask("screen", { fingerprints: fingerprintsOf(3) })).toBe("EXCLUDE");
+    await button(page, en.records.leftOutAsk).click();
+    await page
+      .getByText(
+        `One picture left out of “test” by A builder, for: ${en.protect.uses.ai_training}.`,
+      )
+      .waitFor();
+
     await button(page, `${en.records.withdraw}: ${files[3]?.split("/").at(-1) ?? ""}`).click();
     await page
       .getByRole("dialog")
@@ -136,6 +147,19 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
     expect(await registry.ask("recover", { phrase: words })).toMatchObject([
       { status: "WITHDRAWN" },
     ]);
+    expect(await page.getByText("left out of “test”").count()).toBe(0);
+  });
+
+  test("a statement is saved in the words of other formats", async () => {
+    await register(page, [file(16)]);
+    await goTo(page, "records");
+    await page.getByText(en.records.exportTitle).click();
+    const assertion = await saved(page, page.getByRole("button", { name: /C2PA/ }));
+    expect(JSON.parse(assertion.toString())).toMatchObject({
+      data: { entries: { "cawg.ai_training": { use: "notAllowed" } } },
+    });
+    const header = await saved(page, page.getByRole("button", { name: /AIPREF/ }));
+    expect(header.toString()).toBe("Content-Usage: train-ai=n\n");
   });
 
   test("finds records by their words on another device, and what others did with them", async () => {
@@ -229,6 +253,9 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
     await register(page, [file(15)]);
     const shipped = await registry.ask("certify", { folder, fingerprinted: file(15) });
     expect(shipped).toBe(1_000); // all but the one that is protected
+    await goTo(page, "records");
+    await button(page, en.records.leftOutAsk).click();
+    await page.getByText(/One picture left out of “my set” by A builder.* entry \d+ of/).waitFor();
     const papers = (...names: string[]): string[] =>
       names.map((name) => join(folder, "screened", name));
     const data = en.verify.data;

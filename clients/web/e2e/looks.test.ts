@@ -103,6 +103,9 @@ describe.skipIf(!canRun || !hasPython)("each page", () => {
 
         await goTo(page, "records");
         await page.locator(".record").first().waitFor();
+        await button(page, en.records.leftOutAsk).click();
+        await page.getByText(en.records.leftOutNone).first().waitFor();
+        await page.getByText(en.records.exportTitle).first().click();
         await look("7-records");
         await page
           .getByRole("button", { name: new RegExp(`^${en.records.withdraw}:`) })

@@ -221,6 +221,22 @@ export const de: Messages = {
     hideWords: "Meine zwölf Wörter verbergen",
     slipName: "widerruf-{index}.txt",
     receiptName: "quittung-{index}.txt",
+    leftOut: "Weggelassen",
+    leftOutTitle: "Aus welchen Datensammlungen wurden sie weggelassen?",
+    leftOutLead:
+      "Das Register zählt, nur für Sie, wie viele Bilder Ersteller wegen Ihrer Einträge aus ihren Datensammlungen weggelassen haben.",
+    leftOutAsk: "Das Register fragen",
+    leftOutHint:
+      "Es sagt das erst einige Tage nach der Prüfung einer Datensammlung, meist sieben, und nur solange ein Eintrag gilt. Es ist das Wort des Registers: Das öffentliche Protokoll nennt das Zertifikat, nicht die Bilder. Wer nach mehreren Einträgen zugleich fragt, lässt das Register ahnen, dass sie zu einer Person gehören.",
+    leftOutNone: "Bisher nichts, wovon das Register sagt.",
+    images: { one: "Ein Bild", other: "{count} Bilder" },
+    leftOutOf: "{images} weggelassen aus „{dataset}“ von {organisation}, für: {use}. {day}.",
+    leftOutCertified: "Ihr Zertifikat ist Eintrag {index} des öffentlichen Protokolls.",
+    exportTitle: "Dieselbe Erklärung für andere Orte",
+    exportLead:
+      "Für alle, die das Bild veröffentlichen: Das erste kommt durch ein Programm, das signiert, in das Bild selbst (C2PA); das zweite schickt Ihre eigene Website mit. Beides wirkt nur dort, wo es steht, und der Widerruf des Eintrags nimmt es nicht zurück.",
+    exportCawg: "Für C2PA sichern (CAWG)",
+    exportAipref: "Für eine Website sichern (AIPREF)",
   },
 
   verify: {

@@ -218,6 +218,22 @@ export const en = {
     hideWords: "Hide my twelve words",
     slipName: "withdrawal-{index}.txt",
     receiptName: "receipt-{index}.txt",
+    leftOut: "Left out",
+    leftOutTitle: "In which data sets were they left out?",
+    leftOutLead:
+      "The registry counts, for you alone, how many pictures builders left out of their data sets because of your records.",
+    leftOutAsk: "Ask the registry",
+    leftOutHint:
+      "It tells this only some days after a data set was screened, usually seven, and only while a record is active. It is the registry's word: the public log names the certificate, not the pictures. Asking about several records at once lets the registry guess that they are one person's.",
+    leftOutNone: "So far, nothing that the registry tells of.",
+    images: { one: "One picture", other: "{count} pictures" },
+    leftOutOf: "{images} left out of “{dataset}” by {organisation}, for: {use}. {day}.",
+    leftOutCertified: "Its certificate is entry {index} of the public log.",
+    exportTitle: "The same statement for other places",
+    exportLead:
+      "For who publishes the picture: the first goes into the picture itself, by a tool that signs it (C2PA); the second is sent along by your own website. They work only where they are put, and withdrawing the record does not take them back.",
+    exportCawg: "Save for C2PA (CAWG)",
+    exportAipref: "Save for a website (AIPREF)",
   },
 
   verify: {

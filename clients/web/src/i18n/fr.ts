@@ -220,6 +220,22 @@ export const fr: Messages = {
     hideWords: "Cacher mes douze mots",
     slipName: "retrait-{index}.txt",
     receiptName: "recu-{index}.txt",
+    leftOut: "Laissées de côté",
+    leftOutTitle: "De quels jeux de données ont-elles été laissées de côté ?",
+    leftOutLead:
+      "Le registre compte, pour vous seulement, combien d'images des constructeurs ont laissées hors de leurs jeux de données à cause de vos entrées.",
+    leftOutAsk: "Demander au registre",
+    leftOutHint:
+      "Il ne le dit que quelques jours après l'examen d'un jeu de données, sept d'ordinaire, et seulement tant qu'une entrée est active. C'est la parole du registre : le journal public nomme le certificat, pas les images. Demander pour plusieurs entrées à la fois laisse deviner au registre qu'elles sont d'une même personne.",
+    leftOutNone: "Rien jusqu'ici dont le registre parle.",
+    images: { one: "Une image", other: "{count} images" },
+    leftOutOf: "{images} hors de « {dataset} » de {organisation}, pour : {use}. {day}.",
+    leftOutCertified: "Son certificat est le numéro {index} du journal public.",
+    exportTitle: "La même déclaration ailleurs",
+    exportLead:
+      "Pour qui publie l'image : la première va dans l'image même, par un outil qui signe (C2PA) ; la seconde est envoyée par votre propre site. Elles n'agissent que là où on les met, et retirer l'entrée ne les reprend pas.",
+    exportCawg: "Enregistrer pour C2PA (CAWG)",
+    exportAipref: "Enregistrer pour un site (AIPREF)",
   },
 
   verify: {
@@ -286,9 +302,9 @@ export const fr: Messages = {
       says: "Il dit : {screened} images ont été montrées au registre {registry} pour l'usage « {use} », et {shipped} d'entre elles sont dans le jeu de données.",
       signed: "Le constructeur l'a signé.",
       logged:
-        "Le journal public le confirme : les images en question ont été fixées à l'entrée {session}, avant la première réponse ; toutes avaient leur réponse à l'entrée {close} ; et c'est le dernier certificat à leur sujet, entrée {certify}.",
+        "Le journal public le confirme : les images en question ont été fixées au numéro {session}, avant la première réponse ; toutes avaient leur réponse au numéro {close} ; et c'est le dernier certificat à leur sujet, numéro {certify}.",
       proven:
-        "La preuve jointe montre qu'il est l'entrée {certify} du journal. Le reste du journal n'a pas pu être lu ici.",
+        "La preuve jointe montre qu'il est le numéro {certify} du journal. Le reste du journal n'a pas pu être lu ici.",
       shipped: {
         one: "La liste est la bonne : une image.",
         other: "La liste est la bonne : {count} images.",

@@ -10,6 +10,7 @@ export * from "./checkpoints";
 export * from "./cosignatures";
 export * from "./ed25519";
 export * from "./encoding";
+export * from "./exports";
 export * from "./fingerprints";
 export * from "./keys";
 export * from "./log";

@@ -4,9 +4,15 @@
  */
 
 import { Malformed, RegistryProblem, TransportError } from "../errors";
-import { type Bytes, decodeBase64, SPACES } from "../protocol";
+import { type Bytes, decodeBase64, SPACES, type Use, USES } from "../protocol";
 import { MAX_INDEX } from "../protocol/log";
-import { isStatus, REACHES, type RecordStatus, type SpaceProtection } from "./records";
+import {
+  type Exclusion,
+  isStatus,
+  REACHES,
+  type RecordStatus,
+  type SpaceProtection,
+} from "./records";
 
 /** A registry's message is shown to people: a line or two, not a page. */
 export const MAX_MESSAGE_CHARACTERS = 500;
@@ -66,6 +72,10 @@ export class Answer {
     return new Answer(this.#object[name]);
   }
 
+  optionalInner(name: string): Answer | null {
+    return this.#has(name) ? this.inner(name) : null;
+  }
+
   each(name: string): Answer[] {
     const value = this.#object[name];
     if (!Array.isArray(value)) throw notUnderstood();
@@ -86,6 +96,33 @@ export class Answer {
       const reach = REACHES.find((known) => known === each.text("reach"));
       if (!SPACES.has(space) || reach === undefined) throw notUnderstood();
       return { space, reach };
+    });
+  }
+
+  /** The field `use`, which GraphQL writes in capitals. */
+  use(): Use {
+    const written = this.text("use");
+    const use = USES.find((each) => each.toUpperCase() === written);
+    if (use === undefined) throw notUnderstood();
+    return use;
+  }
+
+  /** The field `exclusions`; names that others gave are made fit to be shown. */
+  exclusions(): Exclusion[] {
+    return this.each("exclusions").map((each) => {
+      const certificate = each.optionalInner("certificate");
+      return {
+        dataset: plain(each.text("dataset")),
+        organisation: plain(each.text("organisation")),
+        use: each.use(),
+        day: each.number("day"),
+        images: each.number("images"),
+        sessionIndex: each.optionalNumber("sessionIndex"),
+        certificate: certificate && {
+          index: certificate.number("index"),
+          digest: certificate.octets("digest"),
+        },
+      };
     });
   }
 }

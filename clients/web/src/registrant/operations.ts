@@ -5,7 +5,7 @@
 
 import { type Bytes, encodeBase64, type RegistrationRequest } from "../protocol";
 import { type Answer, answerOf } from "./answers";
-import type { RecordStatus, SpaceProtection } from "./records";
+import type { Exclusion, RecordStatus, SpaceProtection } from "./records";
 
 /** One request and how its answer is read. */
 export class Operation<Result> {
@@ -174,6 +174,8 @@ export interface OwnRecord {
   readonly imageDigest: Bytes | null;
   /** As it was told at registration; empty once unreadable. */
   readonly protection: readonly SpaceProtection[];
+  /** Screenings that left images out because of it, newest first, as far as they are told yet. */
+  readonly exclusions: readonly Exclusion[];
 }
 
 /** Reads one's own record. */
@@ -188,6 +190,9 @@ export function ownRecord(asked: {
       ... on OwnRecord {
         recordId status registerIndex terminalIndex commitment statement imageDigest
         protection { space reach }
+        exclusions {
+          dataset organisation use day images sessionIndex certificate { index digest }
+        }
       }
       ... on Problem { code message }
     }
@@ -207,6 +212,7 @@ export function ownRecord(asked: {
     statement: answer.optionalOctets("statement"),
     imageDigest: answer.optionalOctets("imageDigest"),
     protection: answer.protection(),
+    exclusions: answer.exclusions(),
   }));
 }
 

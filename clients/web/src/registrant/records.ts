@@ -1,5 +1,7 @@
 /** Words that the registry and the records kept here share. */
 
+import type { Bytes, Use } from "../protocol";
+
 /** What has become of a record. Nothing returns to ACTIVE. */
 export const STATUSES = ["ACTIVE", "WITHDRAWN", "ERASED", "EXPIRED"] as const;
 export type RecordStatus = (typeof STATUSES)[number];
@@ -18,4 +20,20 @@ export type Reach = (typeof REACHES)[number];
 export interface SpaceProtection {
   readonly space: string;
   readonly reach: Reach;
+}
+
+/** A screening that left images out because of a record. */
+export interface Exclusion {
+  /** The data set's name, as its builder gave it. */
+  readonly dataset: string;
+  /** The builder, as the registry's operator named it. */
+  readonly organisation: string;
+  readonly use: Use;
+  /** UTC day on which the newest was left out. */
+  readonly day: number;
+  readonly images: number;
+  /** Of the SESSION entry, where the screening was committed to. */
+  readonly sessionIndex: number | null;
+  /** The newest certificate of it, where one was logged: its CERTIFY entry and its digest. */
+  readonly certificate: { readonly index: number; readonly digest: Bytes } | null;
 }

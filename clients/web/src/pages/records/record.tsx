@@ -4,17 +4,21 @@ import type { JSX } from "preact";
 import { Button } from "../../components/parts";
 import { inWords } from "../../components/statements";
 import { type Texts, useTexts } from "../../i18n";
-import { isActive, type SavedRecord, type SpaceProtection } from "../../registrant";
+import { type Exclusion, isActive, type SavedRecord, type SpaceProtection } from "../../registrant";
+import { ExclusionList } from "./exclusions";
+import { Exports } from "./exports";
 
 export function RecordCard(props: {
   readonly record: SavedRecord;
+  /** Undefined: nobody has asked for them. */
+  readonly exclusions: readonly Exclusion[] | undefined;
   readonly onReceipt: () => void;
   readonly onSlip: () => void;
   readonly onWithdraw: () => void;
 }): JSX.Element {
   const texts = useTexts();
   const { records } = texts.t;
-  const { record, onReceipt, onSlip, onWithdraw } = props;
+  const { record, exclusions, onReceipt, onSlip, onWithdraw } = props;
   const { statement, protection, registerIndex } = record;
   const canReceipt = statement !== null && registerIndex !== null;
   const isOn = isActive(record) || record.stage === "withdrawing";
@@ -41,6 +45,7 @@ export function RecordCard(props: {
             <dd>{findsOf(texts, protection)}</dd>
           </>
         )}
+        {exclusions !== undefined && <ExclusionList exclusions={exclusions} />}
       </dl>
       {(canReceipt || isOn) && (
         <p class="buttons">
@@ -60,6 +65,9 @@ export function RecordCard(props: {
             </>
           )}
         </p>
+      )}
+      {isActive(record) && statement !== null && (
+        <Exports name={name} index={registerIndex ?? record.index} statement={statement} />
       )}
     </li>
   );
