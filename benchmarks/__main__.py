@@ -15,7 +15,17 @@ from benchmarks import machine
 from benchmarks.figures import Figure, Report, markdown
 from benchmarks.fingerprinting import WANTED_OVERHEAD, WANTED_SPEEDUP
 
-PROGRAMS = ("search_binary", "search_float", "screening", "registrations", "replay", "edge", "log")
+PROGRAMS = (
+    "search_binary",
+    "search_float",
+    "screening",
+    "registrations",
+    "replay",
+    "edge",
+    "log",
+    "sequencing",
+    "committing",
+)
 FINGERPRINTING = "fingerprinting"
 APART = "recall"
 

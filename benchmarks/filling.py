@@ -101,7 +101,7 @@ async def _write(store: Store, keyring: Keyring, portion: list[Fingerprints]) ->
                     record_id=record_id,
                     owner_public_key=secrets.token_bytes(32),
                     commitment=content.commitment,
-                    ciphertext=encrypt_record(data_key, record_id, _measured(content).encode()),
+                    ciphertext=encrypt_record(data_key, record_id, measured(content).encode()),
                     epoch=epoch,
                     wrapped=wrap_data_key(kek, epoch, record_id, data_key),
                 )
@@ -113,7 +113,7 @@ async def _write(store: Store, keyring: Keyring, portion: list[Fingerprints]) ->
         await records.insert_many(connection, new)
 
 
-def _measured(content: RecordContent) -> StoredContent:
+def measured(content: RecordContent) -> StoredContent:
     """As registering leaves it behind; how alike the bank is was not computed, but made up."""
     bank = packaged_bank()
     nearest = {name: (0.25,) * len(content.fingerprints[name]) for name in bank.vectors}
