@@ -67,7 +67,10 @@ class Witnesses:
                 task.cancel()
         for signature in await asyncio.gather(*asked, return_exceptions=True):
             if isinstance(signature, NoteSignature):
-                note = add_signature(note, signature)
+                try:
+                    note = add_signature(note, signature)
+                except BadNote:
+                    log.warning("a note holds no more cosignatures", witness=signature.name)
         vouched = vouch(self._policy, note)
         if not vouched.satisfied:
             log.warning(

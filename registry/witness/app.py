@@ -1,6 +1,7 @@
 """The witness over HTTP: one request, as C2SP tlog-witness has it."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 import structlog
@@ -26,7 +27,7 @@ class Witness:
 
     Args:
         signer: the witness's key.
-        logs: keys of the logs it witnesses.
+        logs: keys of the logs it witnesses; several of one name are keys of one log.
         memory: what it has seen.
         clock: for the time in cosignatures.
     """
@@ -35,7 +36,9 @@ class Witness:
         self, signer: WitnessSigner, logs: Iterable[NoteVerifier], memory: Memory, clock: Clock
     ) -> None:
         self._signer = signer
-        self._logs = {verifier.name: verifier for verifier in logs}
+        self._logs: dict[str, list[NoteVerifier]] = {}
+        for verifier in logs:
+            self._logs.setdefault(verifier.name, []).append(verifier)
         self._memory = memory
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
@@ -47,13 +50,11 @@ class Witness:
             origin = Checkpoint.parse(split_note(asked.note)[0]).origin
         except (Malformed, BadNote, BadCheckpoint) as error:
             return PlainTextResponse(f"{error}\n", 400)
-        verifier = self._logs.get(origin)
-        if verifier is None:
+        if origin not in self._logs:
             return PlainTextResponse("this witness does not know this log\n", 404)
-        try:
-            checkpoint = open_checkpoint(asked.note, verifier)
-        except BadNote as error:
-            return PlainTextResponse(f"{error}\n", 403)
+        checkpoint = _opened(asked.note, self._logs[origin])
+        if checkpoint is None:
+            return PlainTextResponse("no key of this log signed the checkpoint\n", 403)
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._consider, asked, checkpoint)
 
@@ -82,6 +83,14 @@ class Witness:
             self._memory.remember(checkpoint.origin, grown)
         text = split_note(asked.note)[0]
         return PlainTextResponse(cosign(text, self._signer, int(self._clock.now())).line)
+
+
+def _opened(note: str, verifiers: Iterable[NoteVerifier]) -> Checkpoint | None:
+    """The checkpoint, if one of these keys signed it."""
+    for verifier in verifiers:
+        with contextlib.suppress(BadNote):
+            return open_checkpoint(note, verifier)
+    return None
 
 
 async def _text(request: Request) -> str:

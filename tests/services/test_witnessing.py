@@ -12,7 +12,13 @@ from consent_client.protocol.checkpoints import Checkpoint, sign_checkpoint
 from consent_client.protocol.cosignatures import WitnessSigner, cosign
 from consent_client.protocol.log import Day
 from consent_client.protocol.merkle import EMPTY_ROOT, Tree, leaf_hash
-from consent_client.protocol.notes import NoteSignature, NoteSigner, split_note
+from consent_client.protocol.notes import (
+    MAX_SIGNATURES,
+    NoteSignature,
+    NoteSigner,
+    add_signature,
+    split_note,
+)
 from consent_client.protocol.policies import Standing, parse_policy, vouch
 from consent_client.protocol.witnessing import AddCheckpoint
 from registry.errors import ConfigurationError
@@ -107,16 +113,16 @@ STRANGE = NoteSignature("ngo.example/witness", b"\6abc", bytes(2_428))  # of ano
 
 
 @contextlib.asynccontextmanager
-async def answering(answer, headers=b""):
-    """A policy with one witness, which answers with what a function makes of its cosignature."""
+async def answering(answer, headers=b"", signers=(NGO,)):
+    """A policy with a witness, which answers with what a function makes of its cosignature."""
 
     async def talk(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"accept-encoding: identity\r\n" in head.lower()
         length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
         asked = AddCheckpoint.parse((await reader.readexactly(length)).decode())
-        line = cosign(split_note(asked.note)[0], NGO, 1_700_000_000).line
-        body = answer(line)
+        text = split_note(asked.note)[0]
+        body = answer("".join(cosign(text, each, 1_700_000_000).line for each in signers))
         size = b"content-length: %d\r\n" % len(body)
         writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + size + headers + b"\r\n" + body)
         await writer.drain()
@@ -125,8 +131,9 @@ async def answering(answer, headers=b""):
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         line = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        text = f"log {SIGNER.verifier.vkey}\nwitness w {NGO.verifier.vkey} {line}\nquorum w\n"
-        yield parse_policy(text.encode())
+        lines = [f"log {SIGNER.verifier.vkey}"]
+        lines += [f"witness w{i} {it.verifier.vkey} {line}" for i, it in enumerate(signers)]
+        yield parse_policy("\n".join([*lines, "quorum w0", ""]).encode())
 
 
 async def standing_with(answer, headers=b""):
@@ -180,6 +187,17 @@ async def test_of_a_witness_with_several_keys_the_policys_is_taken(answer):
 )
 async def test_what_is_no_answer_of_a_witness_is_left_out(answer):
     assert await standing_with(answer) is Standing.UNWITNESSED
+
+
+async def test_more_cosignatures_than_a_note_holds_do_not_end_the_log():
+    others = [WitnessSigner(f"ngo.example/{i}", bytes([i]) * 32) for i in range(1, 3)]
+    tree = Tree([leaf_hash(b"one")])
+    note = sign_checkpoint(Checkpoint(SIGNER.name, 1, tree.root()), SIGNER)
+    for i in range(MAX_SIGNATURES - 2):
+        note = add_signature(note, NoteSignature(f"stranger.example/{i}", bytes(4), b"x"))
+    async with answering(str.encode, signers=others) as policy:
+        cosigned = await Witnesses(policy, 20.0).cosign(note, tree.node)
+        assert len(vouch(policy, cosigned).cosignatures) == 1
 
 
 async def test_nothing_is_unpacked_that_a_witness_sends():

@@ -90,6 +90,19 @@ async def test_it_cosigns_a_log_that_grows(ask):
         before = size
 
 
+async def test_a_log_may_have_several_keys(folder):
+    """While it changes its key, both are its own; the tree is one."""
+    newer = NoteSigner(LOG.name, bytes(range(1, 33)))
+    stranger = NoteSigner(LOG.name, bytes(range(2, 34)))
+    witness = Witness(KEY, [LOG.verifier, newer.verifier], Memory(folder), CLOCK)
+    async with clients_of(witness) as (ask,):
+        assert (await ask(asked(0, tree(3)))).status_code == httpx.codes.OK
+        assert (await ask(asked(3, tree(5), signer=newer))).status_code == httpx.codes.OK
+        assert (await ask(asked(5, tree(8)))).status_code == httpx.codes.OK
+        refused = await ask(asked(8, tree(9), signer=stranger))
+        assert refused.status_code == httpx.codes.FORBIDDEN
+
+
 async def test_it_says_from_where_the_proof_has_to_be(ask):
     await ask(asked(0, tree(5)))
     for old in (0, 4, 6):
