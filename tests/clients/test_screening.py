@@ -23,7 +23,7 @@ from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Stance, Statement, Use
 from consent_client.protocol.verdicts import Verdict
 from consent_client.registrant import Registrant, refusal
-from consent_client.screening import results
+from consent_client.screening import asking, results
 from consent_client.screening import run as run_module
 from consent_client.screening.journal import AnsweredBlock, Journal
 from consent_client.screening.plan import Order, Plan, default_required
@@ -169,10 +169,10 @@ import sys
 from pathlib import Path
 from consent_client.adapters.opening import open_source
 from consent_client.builder import Builder
-from consent_client.screening import run
+from consent_client.screening import asking, run
 from tests.clients.test_screening import ORDER
 
-run.BLOCK_ROWS = 4
+asking.BLOCK_ROWS = 4
 url, token, source, out = sys.argv[1:]
 with Builder(url, token=token) as builder:
     run.screen_source(builder, open_source(source), ORDER, Path(out))
@@ -277,7 +277,7 @@ def test_a_source_that_changed_is_refused(
     server: Server, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, out = noise(tmp_path / "set", 6), tmp_path / "out"
-    monkeypatch.setattr(run_module, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(asking, "BLOCK_ROWS", 2)
 
     class Stopped(Exception):
         pass
@@ -316,7 +316,7 @@ def test_a_block_answered_for_other_content_is_asked_anew(
 ) -> None:
     """As when the model computes a little differently after an update."""
     source, out = noise(tmp_path / "set", 4), tmp_path / "out"
-    monkeypatch.setattr(run_module, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(asking, "BLOCK_ROWS", 2)
     with Builder(server.url, token=token) as builder:
         opened = open_source(str(source))
         real = builder.screen_block

@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,11 +33,13 @@ def _downloaded(sample: Sample) -> tuple[bytes, tuple[int, int]] | None:
         return None
 
 
-def img2dataset(folder: Path, shards: int = 2, form: str = "webdataset") -> dict[str, str]:
+def img2dataset(
+    folder: Path, shards: int = 2, form: str = "webdataset", more: Sequence[Sample] = ()
+) -> dict[str, str]:
     """Writes an img2dataset folder; key → name of the sample."""
     folder.mkdir(parents=True)
     names: dict[str, str] = {}
-    found = samples()
+    found = [*samples(), *more]
     for shard in range(shards):
         rows, members = [], []
         for number, sample in enumerate(found[shard::shards]):

@@ -116,6 +116,19 @@ def register(server: Server, state: Path) -> None:
         registrant.protect({"url-1": (url_fingerprint(REFUSED_URL),)}, refusal())
 
 
+def later() -> Sample:
+    """One more picture, which nobody has registered yet."""
+    file = photographs.path(*photographs.TISSUE).read_bytes()
+    return Sample("later", file, "https://photos.example/later.png")
+
+
+def register_file(server: Server, state: Path, sample: Sample) -> None:
+    """Registers one more picture, by its file."""
+    with Registrant(server.url, state=state) as registrant:
+        registrant.ensure_phrase()
+        registrant.protect({"sha256": (bytes.fromhex(sample.sha256),)}, refusal())
+
+
 def verifier_of(server: Server) -> str:
     answer = server.ask("{ registry { verifierKey } }")
     return str(answer["data"]["registry"]["verifierKey"])  # type: ignore[index]

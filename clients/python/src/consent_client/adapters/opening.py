@@ -64,10 +64,38 @@ def open_source(text: str, reading: Reading = DEFAULT_READING) -> Source:
         SourceError: nothing there, several forms at once, or none that is read.
         MissingExtra: it needs pyarrow.
     """
+    form, paths = paths_of(text, reading.form)
+    if form is Form.FOLDER:
+        return FolderSource(paths[0], hardlink=reading.hardlink)
+    if form is Form.TAR:
+        return TarSource(paths)
+    if form is Form.PARQUET:
+        return ParquetSource(paths, reading.columns, reading.root)
+    return DelimitedSource(paths, reading.columns, reading.root)
+
+
+def paths_of(text: str, form: Form | None = None) -> tuple[Form, list[Path]]:
+    """What a data set at a path is, and its files, or its one folder of pictures.
+
+    Args:
+        text: a file, a folder, or a pattern.
+        form: None: told from names.
+
+    Raises:
+        SourceError: as `open_source`.
+    """
     paths = _matching(text)
     if len(paths) == 1 and paths[0].is_dir():
-        return _open_folder(paths[0], reading)
-    return _open_files(paths, text, reading)
+        return _in_folder(paths[0], form)
+    forms = {_SUFFIXES.get(path.suffix.lower()) for path in paths}
+    told = form or (forms.pop() if len(forms) == 1 else None)
+    if told is None or told is Form.FOLDER:
+        raise SourceError(
+            f"{text}: read are folders of pictures, and .tar, .parquet, .csv and .tsv files of one "
+            "kind at a time",
+            text,
+        )
+    return told, paths
 
 
 def _matching(text: str) -> list[Path]:
@@ -82,9 +110,8 @@ def _matching(text: str) -> list[Path]:
     return found
 
 
-def _open_folder(folder: Path, reading: Reading) -> Source:
-    files = {form: _of_form(folder, form) for form in (Form.TAR, Form.PARQUET, Form.CSV)}
-    form = reading.form
+def _in_folder(folder: Path, form: Form | None) -> tuple[Form, list[Path]]:
+    files = {each: _of_form(folder, each) for each in (Form.TAR, Form.PARQUET, Form.CSV)}
     if form is None:
         if files[Form.TAR]:
             form = Form.TAR
@@ -93,8 +120,10 @@ def _open_folder(folder: Path, reading: Reading) -> Source:
         else:
             form = next((each for each in files if files[each]), Form.FOLDER)
     if form is Form.FOLDER:
-        return FolderSource(folder, hardlink=reading.hardlink)
-    return _open_form(form, files[form], str(folder), reading)
+        return form, [folder]
+    if not files[form]:
+        raise SourceError(f"there is no {form.value} file in {folder}", str(folder))
+    return form, files[form]
 
 
 def _of_form(folder: Path, form: Form) -> list[Path]:
@@ -106,25 +135,3 @@ def _of_form(folder: Path, form: Form) -> list[Path]:
         )
     except OSError as error:
         raise SourceError(f"{folder} can not be read: {error.strerror}", str(folder)) from None
-
-
-def _open_files(paths: list[Path], text: str, reading: Reading) -> Source:
-    forms = {_SUFFIXES.get(path.suffix.lower()) for path in paths}
-    form = reading.form or (forms.pop() if len(forms) == 1 else None)
-    if form is None or form is Form.FOLDER:
-        raise SourceError(
-            f"{text}: read are folders of pictures, and .tar, .parquet, .csv and .tsv files of one "
-            "kind at a time",
-            text,
-        )
-    return _open_form(form, paths, text, reading)
-
-
-def _open_form(form: Form, paths: list[Path], text: str, reading: Reading) -> Source:
-    if not paths:
-        raise SourceError(f"there is no {form.value} file in {text}", text)
-    if form is Form.TAR:
-        return TarSource(paths)
-    if form is Form.PARQUET:
-        return ParquetSource(paths, reading.columns, reading.root)
-    return DelimitedSource(paths, reading.columns, reading.root)

@@ -4,7 +4,7 @@ A shard is small enough to be done again after a kill, and knows only paths, so 
 to another machine that has the same files.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -59,12 +59,14 @@ class Sharded:
         columns: of its batches.
         shards: in order.
         path_root: folder that paths in columns are below.
+        finish: called with the folder for results when all shards are written.
     """
 
     form: str
     columns: BatchColumns
     shards: tuple[Shard, ...]
     path_root: str | None = None
+    finish: Callable[[Path], None] = lambda _: None
 
 
 ROW_COLUMNS: Final = BatchColumns(

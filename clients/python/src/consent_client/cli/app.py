@@ -25,6 +25,7 @@ from consent_client.cli.receipts import receipt
 from consent_client.cli.records import recover, status, withdraw
 from consent_client.cli.screen import screen
 from consent_client.cli.snapshot import snapshot
+from consent_client.cli.two_stages import confirm, recheck, report
 
 main = typer.Typer(
     name="consent",
@@ -95,5 +96,12 @@ main.command(
 )(recover)
 main.command(
     epilog="Examples: consent screen photos/ --dataset holidays --use ai_generative_training "
-    "--out screened · consent screen 'shards/*.tar' --dataset web --use ai_training --out kept"
+    "--out screened · consent screen laion/ --format img2dataset --confirm online --dataset web "
+    "--use ai_training --out screened"
 )(screen)
+main.command(
+    epilog="Examples: consent confirm screened/ · consent confirm results/ --out confirmed "
+    "--dataset web --use ai_training --require sha256,sscd-1"
+)(confirm)
+main.command(epilog="Example: consent recheck screened/ --since 12")(recheck)
+main.command(epilog="Example: consent report screened/ --json")(report)

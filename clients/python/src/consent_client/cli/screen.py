@@ -1,11 +1,10 @@
 """`consent screen`: leave out of a data set what people have kept out."""
 
-import os
 import time
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,6 +13,13 @@ from rich.progress import Progress as Bar
 from consent_client.adapters.columns import ColumnChoice
 from consent_client.adapters.opening import Form, Reading, open_source
 from consent_client.builder import Builder
+from consent_client.cli.builders import (
+    PATIENCE,
+    TokenFileOption,
+    chosen_spaces,
+    chosen_use,
+    given_token,
+)
 from consent_client.cli.common import (
     EXIT_INCOMPLETE,
     EXIT_MATCHES,
@@ -27,28 +33,23 @@ from consent_client.cli.common import (
 )
 from consent_client.cli.faces import FACE_SPACE
 from consent_client.cli.models import WITHOUT_SSCD, model_files
+from consent_client.cli.two_stages import Confirming, Going, engine_name, run_and_tell
 from consent_client.cli.words import USES
-from consent_client.errors import (
-    BadStatement,
-    ConsentError,
-    ImageError,
-    OutputError,
-    StateError,
-)
-from consent_client.protocol.statements import Use
+from consent_client.errors import ConsentError, ImageError, OutputError
 from consent_client.screening.plan import Order
 from consent_client.screening.results import EXCLUSIONS_NAME, KEPT_NAME, Summary
-from consent_client.transport import Patience
 
-TOKEN_VARIABLE: Final = "CONSENT_TOKEN"  # noqa: S105 (the name of a variable)
+if TYPE_CHECKING:
+    from consent_client.screening.asked import Asked
 
-PATIENCE: Final = Patience(tries=8, throttled_seconds=26 * 3600.0)
-"""Runs of days outlive a restart of the registry, and wait for the next day's quota."""
+FORMATS: Final = (
+    "folder, tar, parquet or csv, if not told right; with --confirm also img2dataset, datacomp or "
+    "clip-retrieval"
+)
 
 LINE_SECONDS: Final = 15.0
 """Where there is no terminal, progress is a line as often as this."""
 
-_MAX_TOKEN_FILE = 4_096
 _SHOWN_TROUBLES = 20
 
 
@@ -129,11 +130,37 @@ def screen(
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget an earlier run in --out and begin anew.")
     ] = False,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(help=f"File with the builder's token. Default: {TOKEN_VARIABLE} is used."),
+    token_file: TokenFileOption = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", "--form", metavar="FORM", help=f"What SOURCE is: {FORMATS}."),
     ] = None,
-    form: Annotated[Form | None, typer.Option(help="What SOURCE is, if not told right.")] = None,
+    confirm: Annotated[
+        Confirming | None,
+        typer.Option(
+            help="Look at everything with a pulled snapshot first, here, and ask the registry "
+            "about candidates only (online) or leave them UNKNOWN (none). Without it the registry "
+            "is asked about every row.",
+        ),
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The snapshot's folder, if it is not the pulled one."),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where the first stage runs: local, ray or spark.")
+    ] = "local",
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Only go on with an earlier run in --out. Any run goes on."),
+    ] = False,
+    opt_out_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of a Parquet table with what a site said (X-Robots-Tag, TDMRep, ai.txt): "
+            "rows it refuses are excluded. Known names are read anyway. Needs --confirm.",
+        ),
+    ] = None,
     image_column: Annotated[
         str | None, typer.Option(help="Column with pictures (in CSV: base64).")
     ] = None,
@@ -177,9 +204,9 @@ def screen(
         usage("--certify goes with neither --faces nor --keep-unknown: it is about works checked")
     order = Order(
         dataset=dataset,
-        use=_use(use),
-        required_spaces=_spaces("--require", require),
-        spaces=_spaces("--spaces", spaces),
+        use=chosen_use(use),
+        required_spaces=chosen_spaces("--require", require),
+        spaces=chosen_spaces("--spaces", spaces),
         keep_unknown=keep_unknown,
         contest=contest,
         opt_in_spaces=(FACE_SPACE,) if faces else (),
@@ -187,9 +214,33 @@ def screen(
         workers=workers,
         model_files=model_files(model or []),
     )
+    if confirm is not None:
+        if certify or contest or (resume and restart):
+            usage(
+                "--confirm goes with neither --certify nor --contest, which are about every row; "
+                "and --resume not with --restart"
+            )
+        asked = _asked(
+            order,
+            source=source,
+            form=form,
+            image=image_column,
+            path=path_column,
+            url=url_column,
+            key=key_column,
+            path_root=None if path_root is None else str(path_root),
+            hardlink=hardlink,
+            opt_out=tuple(opt_out_column or ()),
+        )
+        _check_out(source, out)
+        going = Going(snapshot, confirm, engine_name(engine), token_file, resume, restart)
+        _end(run_and_tell(common, asked, out, going), fail_on_match=fail_on_match)
+        return
+    if snapshot is not None or engine != "local" or opt_out_column:
+        usage("--snapshot, --engine and --opt-out-column go with --confirm online or none")
     choice = ColumnChoice(image_column, path_column, url_column, key_column)
-    reading = Reading(form, choice, path_root, hardlink)
-    token = _token(token_file)
+    reading = Reading(_form(form), choice, path_root, hardlink)
+    token = given_token(token_file)
     address = common.address()
     from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
 
@@ -229,39 +280,45 @@ def screen(
                 fail(common, error, EXIT_INCOMPLETE)
             raise
     _report(common, summary, out, images=opened.has_images, certified=certify)
-    if fail_on_match and summary.excluded:
+    _end(summary.excluded, fail_on_match=fail_on_match)
+
+
+def _end(excluded: int, *, fail_on_match: bool) -> None:
+    if fail_on_match and excluded:
         raise typer.Exit(EXIT_MATCHES)
 
 
-def _use(name: str) -> Use:
-    try:
-        return Use.from_cawg(name)
-    except BadStatement:
-        usage(f"--use is one of {USES}")
-
-
-def _spaces(option: str, text: str | None) -> tuple[str, ...] | None:
-    if text is None:
+def _form(name: str | None) -> Form | None:
+    if name is None:
         return None
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        usage(f"{option} names at least one space")
-    return names
-
-
-def _token(file: Path | None) -> str:
-    """The builder's token, from a file or the environment; arguments would be seen by everyone."""
-    if file is None:
-        token = os.environ.get(TOKEN_VARIABLE, "")
-        if not token:
-            usage(f"a builder's token is needed: --token-file FILE, or {TOKEN_VARIABLE}")
-        return token
     try:
-        with file.open() as opened:
-            return opened.read(_MAX_TOKEN_FILE)
-    except (OSError, UnicodeDecodeError):
-        pass
-    raise StateError(f"the token file {file} can not be read", str(file))
+        return Form(name)
+    except ValueError:
+        usage(
+            f"--format {name} needs --confirm online or none; else it is one of {', '.join(Form)}"
+        )
+
+
+def _asked(order: Order, **reading: Any) -> "Asked":
+    """The order, in words that can be kept beside its results."""
+    from consent_client.adapters.sharding import Format  # noqa: PLC0415 (needs extras)
+    from consent_client.screening.asked import Asked  # noqa: PLC0415
+
+    if reading["form"] not in {None, *Format}:
+        usage(f"--format is one of {', '.join(Format)}")
+    model = order.model_files.get("sscd-1")
+    return Asked(
+        dataset=order.dataset,
+        use=order.use.cawg,
+        required_spaces=order.required_spaces,
+        spaces=order.spaces,
+        opt_in_spaces=order.opt_in_spaces,
+        lawful_basis_stated=order.lawful_basis_stated,
+        keep_unknown=order.keep_unknown,
+        threads=order.workers,
+        sscd_model=None if model is None else str(model),
+        **reading,
+    )
 
 
 def _check_out(source: str, out: Path) -> None:

@@ -47,19 +47,19 @@ def pull(
     ] = None,
 ) -> None:
     """Download what is new and check it; exit code 5 where it can not be relied on."""
-    _need_extra()
+    need_extra()
     from consent_client.snapshots import pulling  # noqa: PLC0415 (the extra may be missing)
     from consent_client.snapshots.sources import FolderSource, WebSource  # noqa: PLC0415
 
     state = common.state()
-    verifier = _verifier(common, state, ask=mirror is None)
+    verifier = verifier_of(common, state, ask=mirror is None)
     source = (
         WebSource(common.address(state), insecure_http=common.insecure_http)
         if mirror is None
         else FolderSource(mirror)
     )
     try:
-        found = pulling.pull(source, folder or _default(state, verifier), verifier)
+        found = pulling.pull(source, folder or default_folder(state, verifier), verifier)
     except SnapshotError as error:
         fail(common, error, EXIT_STALE)
     _tell(common, found)
@@ -83,13 +83,13 @@ def info(common: Common, *, folder: FolderOption = None) -> None:
 
 
 def _opened(common: Common, folder: Path | None) -> "Snapshot":
-    _need_extra()
+    need_extra()
     from consent_client.snapshots.pulling import open_snapshot  # noqa: PLC0415
 
     state = common.state()
-    verifier = _verifier(common, state, ask=False)
+    verifier = verifier_of(common, state, ask=False)
     try:
-        return open_snapshot(folder or _default(state, verifier), verifier)
+        return open_snapshot(folder or default_folder(state, verifier), verifier)
     except SnapshotError as error:
         fail(common, error, EXIT_STALE)
 
@@ -131,7 +131,7 @@ def _tell(common: Common, found: "Snapshot") -> None:
         )
 
 
-def _verifier(common: Common, state: State, *, ask: bool) -> NoteVerifier:
+def verifier_of(common: Common, state: State, *, ask: bool) -> NoteVerifier:
     """The registry's key: the one given, the one pinned, or what it shows at first use."""
     if common.registry_key:
         return NoteVerifier.parse(common.registry_key)
@@ -152,11 +152,13 @@ def _unknown() -> NoReturn:
     usage("this registry's key is not known here: give it with --registry-key")
 
 
-def _default(state: State, verifier: NoteVerifier) -> Path:
+def default_folder(state: State, verifier: NoteVerifier) -> Path:
+    """Where a registry's snapshot is kept if no other folder is named."""
     return state.folder / "snapshots" / verifier.key_hash.hex()
 
 
-def _need_extra() -> None:
+def need_extra() -> None:
+    """Raises `MissingExtra` where snapshots can not be opened."""
     try:
         import pyarrow  # noqa: F401, ICN001, PLC0415
         import tuf  # noqa: F401, PLC0415

@@ -32,7 +32,7 @@ from consent_client.screening.batches import MISSING_SPACE
 from consent_client.screening.journal import Journal
 from consent_client.screening.plan import Plan
 from consent_client.screening.results import outcome_of
-from consent_client.screening.run import Progress, settle_plan
+from consent_client.screening.run import Progress, settle_plan, work_folder
 
 READ_ROWS: Final = 1_000
 """Rows of results in memory at once, and rows of a row group that is written."""
@@ -267,3 +267,67 @@ def _settled(batch: Any, confirmed: Confirmed, at: int) -> tuple[Any, int]:
     names = batch.schema.names
     columns = [fresh.get(name, batch.column(name)) for name in names]
     return pa.RecordBatch.from_arrays(columns, names=names), end
+
+
+def write_confirmed(
+    builder: Builder,
+    results: Path,
+    out: Path,
+    *,
+    dataset: str,
+    use: Use,
+    required_spaces: Sequence[str],
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, int]:
+    """Confirms the results that some engine wrote: a folder's Parquet files, in order of name.
+
+    Args:
+        builder: as `confirm`, as are those that are not named here.
+        results: the folder.
+        out: folder for the same files with final verdicts, each written whole or not at all; empty,
+            or of an earlier run.
+        dataset: its name.
+        use: what it is for.
+        required_spaces: what the first stage required.
+        on_progress: told after each block.
+
+    Returns:
+        Rows per verdict, by name.
+
+    Raises:
+        As `confirm`.
+    """
+    _, parquet = arrow()
+    files = sorted(path for path in results.rglob("*.parquet") if not path.name.startswith("."))
+    if not files:
+        raise DamagedSource(f"{results} holds no Parquet file", str(results))
+    counts = np.zeros(len(Verdict), np.int64)
+    with work_folder(out, restart=False) as work:
+        confirmed = confirm(
+            builder,
+            files,
+            work / "confirming",
+            dataset=dataset,
+            use=use,
+            required_spaces=required_spaces,
+            on_progress=on_progress,
+        )
+        try:
+            for path, batches in settled(files, confirmed):
+                target = out / path.relative_to(results)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                fresh = work / "writing.parquet"
+                writer = None
+                for batch in batches:
+                    counts += np.bincount(
+                        np.array(batch.column("verdict").to_pylist(), np.uint8),
+                        minlength=len(Verdict),
+                    )
+                    writer = writer or parquet.ParquetWriter(fresh, batch.schema)
+                    writer.write_batch(batch)
+                if writer is not None:
+                    writer.close()
+                    fresh.replace(target)
+        except OSError as error:
+            raise OutputError(f"{out} can not be written: {error.strerror or error}") from None
+    return {verdict.name.lower(): int(counts[verdict]) for verdict in Verdict}

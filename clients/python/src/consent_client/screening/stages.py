@@ -356,6 +356,7 @@ class _Writing:
                     )
             _sync(fresh)
             fresh.replace(self._out / EXCLUSIONS_NAME)
+            self._data.finish(self._out)
             summary = self._summary(counts, confirmed, screening, dataset)
             _write_json(self._out / SUMMARY_NAME, asdict(summary))
         except OSError as error:
