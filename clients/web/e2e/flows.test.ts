@@ -352,8 +352,10 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
       for (const key of keys) await page.keyboard.press(key);
     };
     const began = performance.now();
+    const choosing = page.waitForEvent("filechooser"); // early: it has to reach the browser first
     await tabTo(page, page.locator("input[type=file]:visible"));
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), press("Enter")]);
+    await press("Enter");
+    const chooser = await choosing;
     await chooser.setFiles([file(13)]);
     await page.getByText(en.protect.ready).waitFor();
     await tabTo(page, button(page, en.next));
