@@ -43,6 +43,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     folder = tmp_path_factory.mktemp("screening")
     with serving(folder / "registry") as server:
         planted.register(server, folder / "person")
+        planted.register_face(server, folder / "somebody")
         snapshot = planted.pulled(server, folder / "snapshot")
         yield Published(
             server, planted.verifier_of(server), server.add_builder("Planted"), snapshot

@@ -11,7 +11,7 @@ import pytest
 
 from consent_client.errors import SnapshotError, UnknownColumns, UnknownSpace
 from consent_client.protocol.verdicts import Verdict
-from consent_client.screening import batches
+from consent_client.screening import batches, confirming
 from consent_client.screening.batches import Confirm, screen_batch
 from tests.support import planted
 
@@ -209,6 +209,29 @@ def test_an_unreachable_registry_leaves_candidates_unknown(published, monkeypatc
     assert {verdicts[key] for key in planted.EXCLUDED} == {UNKNOWN}
     assert all(by_key(result, "candidate")[key] for key in planted.EXCLUDED)
     assert all(by_key(result, "fingerprints")[key] for key in planted.EXCLUDED)
+
+
+@pytest.mark.usefixtures("token")
+def test_who_is_seen_is_asked_about_where_the_session_opted_in(published, monkeypatch):
+    table = planted.table(*planted.people())
+    plain = screen_batch(one_batch(table), published.screening(confirm=Confirm.ONLINE))
+    assert by_key(plain)["she"] == CLEAR
+    opted = published.screening(
+        confirm=Confirm.ONLINE, opt_in_spaces=("face-1",), lawful_basis_stated=True
+    )
+    verdicts = by_key(screen_batch(one_batch(table), opted))
+    excluded = {key for key, verdict in verdicts.items() if verdict == EXCLUDE}
+    assert excluded == planted.EXCLUDED | {"she"}
+    assert verdicts["another"] == CLEAR
+    assert verdicts["damaged"] == UNKNOWN
+    # where the registry does not answer, nothing that was seen of a face is written aside
+    monkeypatch.delenv("SCREENING_TEST_TOKEN")
+    found = screen_batch(one_batch(table), opted)
+    assert by_key(found)["she"] == by_key(found)["another"] == UNKNOWN
+    assert by_key(found, "fingerprints")["she"] is None
+    assert by_key(found, "fingerprints")["exact"] is None  # looked for faces too, and found one
+    written = [text for text in found["fingerprints"].to_pylist() if text]
+    assert all("face-1" not in confirming.decoded(text) for text in written)
 
 
 def test_people_are_looked_for_online_only(published):

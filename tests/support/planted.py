@@ -18,7 +18,7 @@ from consent_client.protocol.notes import NoteVerifier
 from consent_client.registrant import Registrant, refusal
 from consent_client.snapshots.pulling import pull
 from consent_client.snapshots.sources import WebSource
-from tests.fingerprints import photographs
+from tests.fingerprints import photographs, portraits
 from tests.support.serving import Server
 
 REFUSED_URL = "https://photos.example/refused.jpg"
@@ -89,9 +89,9 @@ def samples() -> list[Sample]:
     ]
 
 
-def table() -> pa.Table:
+def table(*more: Sample) -> pa.Table:
     """The data set as a table with pictures."""
-    found = samples()
+    found = [*samples(), *more]
     return pa.table(
         {
             "key": [each.key for each in found],
@@ -114,6 +114,23 @@ def register(server: Server, state: Path) -> None:
             made = registration_fingerprints(photographs.path(*which), (space,))
             registrant.protect(made.fingerprints, refusal())
         registrant.protect({"url-1": (url_fingerprint(REFUSED_URL),)}, refusal())
+
+
+def people() -> list[Sample]:
+    """Somebody years before, and somebody else."""
+    files = {"she": portraits.A_BEFORE, "another": portraits.B_NOW}
+    return [
+        Sample(key, path.read_bytes(), f"https://photos.example/{key}.jpg")
+        for key, path in files.items()
+    ]
+
+
+def register_face(server: Server, state: Path) -> None:
+    """Registers the face of `people`'s first, from a photograph of today."""
+    made = registration_fingerprints(portraits.A_NOW, ("face-1",))
+    with Registrant(server.url, state=state) as registrant:
+        registrant.ensure_phrase()
+        registrant.protect(made.fingerprints, refusal())
 
 
 def later() -> Sample:
