@@ -2,7 +2,11 @@
 
 import pytest
 
-pytest.importorskip("datatrove", reason="no part of any extra; see tests/engines")
+pytest.importorskip(
+    "datatrove.pipeline.filters",
+    reason="needs datatrove[processing], which is no part of any extra",
+    exc_type=ImportError,
+)
 
 from datatrove.data import Document, Media, MediaType
 

@@ -1,5 +1,7 @@
 """datatrove: a filter that drops documents whose pictures must be left out.
 
+Needs `pip install 'datatrove[processing]'`.
+
     from datatrove.executor import LocalPipelineExecutor
     from datatrove.pipeline.readers import ParquetReader
     from datatrove.pipeline.writers import ParquetWriter
