@@ -30,6 +30,7 @@ _MEDIA_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
 _MESSAGES: Final = re.compile(re.escape(HASHED) + r"(?P<language>[a-z]{2})-[\w-]+\.js")

@@ -1,11 +1,14 @@
 """Writes THIRD_PARTY.md: every package of requirements.lock, its licence, and what needs it.
 
+Beside those, the npm packages of which the built page is made.
+
 `python scripts/third_party.py` writes the file; with `--check` it compares and exits 1 where the
 committed file differs. Either way a licence that is unknown or not allowed here is an error, so
 that a new dependency is looked at once, by a person, when it comes in. The listing is that of
 Linux: on other systems, whose wheels carry other libraries, `--check` only looks at the licences.
 """
 
+import json
 import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -16,6 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
+PAGE_LOCK = ROOT / "clients" / "web" / "package-lock.json"
 LISTING = ROOT / "THIRD_PARTY.md"
 
 OWN = ("consent-registry", "consent-client")
@@ -78,8 +82,15 @@ COPYLEFT_LIBRARIES = {
 HEAD = """\
 # Third-party packages
 
-Made by `make licences` from `requirements.lock` and the packages' own metadata; `make check` fails
-where it is out of date. None of these packages is copied into this repository.
+Made by `make licences` from `requirements.lock`, the packages' own metadata, and the page's
+`package-lock.json`; `make check` fails where it is out of date. None of these packages is copied
+into this repository.
+"""
+
+PAGE = """\
+## In the page
+npm packages whose code `make web` builds into the page, with which the registry hands it on; their
+licences are served beside it (`/licences.txt`). What only builds and tests the page is not listed.
 """
 
 NOTES = """\
@@ -160,6 +171,16 @@ def needed_by(name: str, extras: tuple[str, ...] = ()) -> set[str]:
     return {package for package, _ in found}
 
 
+def in_the_page() -> list[tuple[str, str, str]]:
+    """Name, version and licence of the npm packages that the page needs to run."""
+    packages = json.loads(PAGE_LOCK.read_text(encoding="utf-8"))["packages"]
+    return [
+        (path.rpartition("node_modules/")[2], each["version"], each.get("license", ""))
+        for path, each in packages.items()
+        if path and not each.get("dev") and not each.get("devOptional")
+    ]
+
+
 def copyleft_libraries(name: str) -> list[tuple[str, str]]:
     """Name and licence of each copyleft library that the installed wheel carries."""
     found = installed(name)
@@ -179,10 +200,12 @@ def listing() -> str:
     """
     packages = locked()
     licences = {name: licence(name) for name in packages}
+    page = in_the_page()
+    all_licences = [*licences.items(), *((name, terms) for name, _, terms in page)]
     refused = [
-        f"{name}: {licences[name] or 'unknown'}"
-        for name in packages
-        if not is_allowed(name, licences[name])
+        f"{name}: {terms or 'unknown'}"
+        for name, terms in all_licences
+        if not is_allowed(name, terms)
     ]
     if refused:
         sys.exit("Licences to look at (scripts/third_party.py):\n  " + "\n  ".join(refused))
@@ -199,6 +222,8 @@ def listing() -> str:
         if installed(name) is None:
             group = "other systems"
         lines.append(f"| `{name}` | {version} | {licences[name]} | {group} |")
+    lines += ["", PAGE, "| package | version | licence |", "|---|---|---|"]
+    lines += [f"| `{name}` | {version} | {terms} |" for name, version, terms in page]
     lines += ["", NOTES, LIBRARIES, "| package | library | licence |", "|---|---|---|"]
     lines += [
         f"| `{name}` | `{library}` | {terms} |"

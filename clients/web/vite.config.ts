@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 
 /** Writes the service worker, with the names of all that the page is made of. */
@@ -23,12 +24,38 @@ function offline(): Plugin {
   };
 }
 
+/** Writes the licences of all packages that are built in: they ask to be handed on with the code. */
+function licences(): Plugin {
+  return {
+    name: "licences",
+    apply: "build",
+    generateBundle() {
+      const { packages } = JSON.parse(readFileSync("package-lock.json", "utf-8")) as {
+        packages: Readonly<Record<string, { dev?: boolean; version: string }>>;
+      };
+      const texts = Object.entries(packages)
+        .filter(([path, { dev }]) => path !== "" && dev !== true)
+        .map(([path, { version }]) => {
+          const name = readdirSync(path).find((file) => /^licen[cs]e/i.test(file));
+          if (name === undefined) throw new Error(`${path} comes without its licence`);
+          const title = `${path.replace("node_modules/", "")} ${version}`;
+          return `${title}\n\n${readFileSync(`${path}/${name}`, "utf-8").trim()}\n`;
+        });
+      this.emitFile({
+        type: "asset",
+        fileName: "licences.txt",
+        source: texts.join(`\n${"-".repeat(80)}\n`),
+      });
+    },
+  };
+}
+
 const isAsset = (name: string): boolean => name.startsWith("assets/");
 
 // What the registry serves at `/`. Everything is a file of its own: nothing is inlined, so that the
 // policy of the page allows no inline script or style.
 export default defineConfig({
-  plugins: [offline()],
+  plugins: [offline(), licences()],
   worker: { format: "es" },
   server: {
     // `npm run dev` beside a registry on its usual port.

@@ -13,6 +13,7 @@ from registry.app import create_app
 from registry.settings import Settings
 from registry.web import BUILT, page_routes
 
+LISTING = Path(__file__).parents[2] / "THIRD_PARTY.md"
 PAGE = b"<!doctype html><title>page</title>"
 SCRIPT = b"export {};"
 
@@ -24,7 +25,7 @@ def built(tmp_path: Path) -> Path:
     (folder / "index.html").write_bytes(PAGE)
     (folder / "sw.js").write_bytes(SCRIPT)
     (folder / "assets" / "index-1a2b.js").write_bytes(SCRIPT)
-    (folder / "notes.txt").write_text("not part of the page")
+    (folder / "notes.md").write_text("not part of the page")
     (folder / "linked.js").symlink_to(folder / "sw.js")
     (tmp_path / "outside.js").write_bytes(b"secret")
     return folder
@@ -57,7 +58,7 @@ async def test_the_page_and_its_files_are_served(client: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     "path",
     [
-        "/notes.txt",
+        "/notes.md",
         "/linked.js",
         "/index.html",
         "/assets/",
@@ -183,6 +184,17 @@ def test_the_built_page_stays_small() -> None:
         assert sum(path.stat().st_size for path in {*first, *later, messages}) < 300_000
     pages = [path for path in BUILT.rglob("*") if path.suffix in {".html", ".js", ".css", ".svg"}]
     assert sum(len(gzip.compress(path.read_bytes())) for path in pages) < 150_000
+
+
+@pytest.mark.skipif(not BUILT.is_dir(), reason="the page is not built: make web")
+def test_the_built_page_comes_with_the_licences_of_what_is_in_it() -> None:
+    _, _, rest = LISTING.read_text().partition("## In the page")
+    section, _, _ = rest.partition("\n## ")
+    names = re.findall(r"`([^`]+)` \|", section)
+    assert "preact" in names
+    text = (BUILT / "licences.txt").read_text()
+    assert [name for name in names if f"{name} " not in text] == []
+    assert "Permission is hereby granted" in text
 
 
 @pytest.mark.skipif(not BUILT.is_dir(), reason="the page is not built: make web")

@@ -11,6 +11,7 @@ export const button = (page: Page, name: string): Locator =>
 
 export async function goTo(page: Page, route: Route): Promise<void> {
   await page.getByRole("link", { name: en.nav[route], exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: en[route].title }).waitFor(); // it is fetched
 }
 
 /** Chooses photographs and goes on to the statement. */
