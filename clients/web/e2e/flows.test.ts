@@ -265,7 +265,7 @@ describe.skipIf(!canRun || !hasPython)("the page", () => {
 
     await drop(papers("certificate.json", "shipped.manifest", "evidence", "certify.proof"));
     await page.getByRole("heading", { name: en.verify.good }).waitFor();
-    await page.getByText("of 1,000 that nobody who opted out was recognised").waitFor();
+    await page.getByText("it recognised no opt-out in 1,000 of them").waitFor();
     const yours = page.locator(".card", { hasText: data.yours }).locator("input[type=file]");
     await yours.setInputFiles(file(15));
     await page.getByText(data.notThere).waitFor();

@@ -218,8 +218,7 @@ async function cleared(
   checks: Checks,
   tell: (done: number) => void,
 ): Promise<Checks["cleared"]> {
-  if (manifest === undefined) return { is: "open", why: "noManifest" };
-  if (evidence === undefined) return { is: "open", why: "noEvidence" };
+  if (manifest === undefined || evidence === undefined) return { is: "open", why: "noEvidence" };
   const { logged } = checks;
   // What the evidence leads to stands in the CLOSE entry, and nowhere else.
   if (logged.is !== "holds" || typeof logged.known === "number") {

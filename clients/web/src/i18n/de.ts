@@ -228,7 +228,7 @@ export const de: Messages = {
     leftOutAsk: "Das Register fragen",
     leftOutHint:
       "Es sagt das erst einige Tage nach der Prüfung einer Datensammlung, meist sieben, und nur solange ein Eintrag gilt. Es ist das Wort des Registers: Das öffentliche Protokoll nennt das Zertifikat, nicht die Bilder. Wer nach mehreren Einträgen zugleich fragt, lässt das Register ahnen, dass sie zu einer Person gehören.",
-    leftOutNone: "Bisher nichts, wovon das Register sagt.",
+    leftOutNone: "Noch nichts, soweit das Register es sagt.",
     images: { one: "Ein Bild", other: "{count} Bilder" },
     leftOutOf: "{images} weggelassen aus „{dataset}“ von {organisation}, für: {use}. {day}.",
     leftOutCertified: "Ihr Zertifikat ist Eintrag {index} des öffentlichen Protokolls.",
@@ -312,11 +312,12 @@ export const de: Messages = {
         other: "Die Liste ist die richtige: {count} Bilder.",
       },
       cleared:
-        "Das Register hatte jedes Bild der Liste beantwortet: bei {clear} wurde niemand erkannt, der widersprochen hat; bei {permit} erlaubt jemand die Nutzung.",
+        "Das Register hatte für jedes Bild der Liste geantwortet: In {clear} erkannte es keinen Widerspruch, und bei {permit} erlaubt jemand die Nutzung.",
       working: "Wird geprüft: {done} …",
       open: {
         noManifest: "Nicht geprüft: Die Bilderliste fehlt (shipped.manifest).",
-        noEvidence: "Nicht geprüft: Die Belege fehlen (evidence).",
+        noEvidence:
+          "Nicht geprüft: was das Register für jedes Bild geantwortet hat. Dazu braucht es die Liste und die Belege (evidence).",
         noLog:
           "Nicht geprüft: Das Protokoll von {registry} ist hier nicht zu lesen. Öffnen Sie die Seite jenes Registers, mit Verbindung.",
         noClose: "Nicht geprüft: Für die Antworten bürgt nur das Protokoll.",

@@ -225,7 +225,7 @@ export const en = {
     leftOutAsk: "Ask the registry",
     leftOutHint:
       "It tells this only some days after a data set was screened, usually seven, and only while a record is active. It is the registry's word: the public log names the certificate, not the pictures. Asking about several records at once lets the registry guess that they are one person's.",
-    leftOutNone: "So far, nothing that the registry tells of.",
+    leftOutNone: "Nothing yet, as far as the registry tells.",
     images: { one: "One picture", other: "{count} pictures" },
     leftOutOf: "{images} left out of “{dataset}” by {organisation}, for: {use}. {day}.",
     leftOutCertified: "Its certificate is entry {index} of the public log.",
@@ -306,11 +306,12 @@ export const en = {
         other: "The list is the right one: {count} pictures.",
       },
       cleared:
-        "The registry had answered each picture on the list: of {clear} that nobody who opted out was recognised, of {permit} that somebody permits the use.",
+        "The registry had answered for each picture on the list: it recognised no opt-out in {clear} of them, and somebody permits the use of {permit}.",
       working: "Being checked: {done} …",
       open: {
         noManifest: "Not checked: the list of pictures is missing (shipped.manifest).",
-        noEvidence: "Not checked: the evidence is missing.",
+        noEvidence:
+          "Not checked: what the registry answered for each picture. That takes the list and the evidence.",
         noLog:
           "Not checked: the log of {registry} cannot be read here. Open that registry's page, with a connection.",
         noClose: "Not checked: the answers are vouched for by the log only.",

@@ -227,7 +227,7 @@ export const fr: Messages = {
     leftOutAsk: "Demander au registre",
     leftOutHint:
       "Il ne le dit que quelques jours après l'examen d'un jeu de données, sept d'ordinaire, et seulement tant qu'une entrée est active. C'est la parole du registre : le journal public nomme le certificat, pas les images. Demander pour plusieurs entrées à la fois laisse deviner au registre qu'elles sont d'une même personne.",
-    leftOutNone: "Rien jusqu'ici dont le registre parle.",
+    leftOutNone: "Rien encore, pour ce que dit le registre.",
     images: { one: "Une image", other: "{count} images" },
     leftOutOf: "{images} hors de « {dataset} » de {organisation}, pour : {use}. {day}.",
     leftOutCertified: "Son certificat est le numéro {index} du journal public.",
@@ -310,11 +310,12 @@ export const fr: Messages = {
         other: "La liste est la bonne : {count} images.",
       },
       cleared:
-        "Le registre avait répondu pour chaque image de la liste : pour {clear}, aucun refus reconnu ; pour {permit}, quelqu'un permet l'usage.",
+        "Le registre avait répondu pour chaque image de la liste : il n'a reconnu aucun refus dans {clear} d'entre elles, et quelqu'un permet l'usage de {permit}.",
       working: "Vérification : {done} …",
       open: {
         noManifest: "Non vérifié : la liste d'images manque (shipped.manifest).",
-        noEvidence: "Non vérifié : les preuves manquent (evidence).",
+        noEvidence:
+          "Non vérifié : ce que le registre a répondu pour chaque image. Il faut la liste et les preuves (evidence).",
         noLog:
           "Non vérifié : le journal de {registry} ne peut pas être lu ici. Ouvrez la page de ce registre, avec une connexion.",
         noClose: "Non vérifié : seul le journal garantit les réponses.",

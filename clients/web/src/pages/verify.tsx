@@ -96,6 +96,7 @@ export function VerifyPage(): JSX.Element {
           return;
         }
       }
+      setText("");
       if (papers.length > 0) await addPapers(papers);
     } catch (reason) {
       setError(reason);
