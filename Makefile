@@ -7,6 +7,8 @@ ENVIRONMENT := $(VENV)/.complete
 BUILD := build
 # What the benchmarks compare with, apart from .venv.
 PEERS := $(BUILD)/peers/.complete
+# Ray, Spark and what loads their results, over .venv; and img2dataset.
+ENGINES := $(BUILD)/engines/.complete
 
 # The page's sources. Nothing else here needs Node; scripts/make-browser installs it on Debian.
 WEB := clients/web
@@ -20,7 +22,8 @@ ARGS ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test check lint types imports schema-check migrations-check licences-check \
-	settings-check bench bench-web serve web web-test web-e2e soak schema licences settings lock clean environment
+	settings-check bench bench-web serve web web-test web-e2e soak schema licences settings lock clean environment \
+	engines engines-test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +70,14 @@ bench: $(ENVIRONMENT) $(PEERS) ## Measure what the README's performance table is
 
 $(PEERS): benchmarks/peers.lock scripts/make-peers | $(ENVIRONMENT)
 	scripts/make-peers
+
+engines: $(ENGINES) ## Make an environment with Ray, Spark and img2dataset beside .venv
+
+$(ENGINES): tests/engines/engines.lock tests/engines/downloader.lock scripts/make-engines | $(ENVIRONMENT)
+	scripts/make-engines
+
+engines-test: $(ENGINES) ## Lose nodes of Ray and Spark clusters in the middle of a screening
+	$(BUILD)/engines/bin/python -m pytest -q -m engines tests/engines $(ARGS)
 
 serve: $(ENVIRONMENT) ## Serve a registry on the embedded default
 	$(PYTHON_IN_VENV) -m registry.cli serve $(ARGS)

@@ -136,6 +136,17 @@ def told_columns(schema: Any, choice: ColumnChoice, opt_out: Sequence[str] = ())
     )
 
 
+def named_columns(columns: BatchColumns) -> tuple[str, ...]:
+    """The columns to read where rows come back in any order, and are known by their names only.
+
+    Raises:
+        UnknownColumns: none of them names the rows.
+    """
+    if columns.key is None or columns.key == ROW_NUMBER:
+        raise UnknownColumns("an engine keeps no order: name the column that names the rows")
+    return columns.names
+
+
 def keys_of(batch: Any, column: str | None) -> Any:
     """The rows' names: an array of int64 where they are whole numbers or positions, else of string.
 
