@@ -162,7 +162,7 @@ def test_a_missing_extra_says_what_to_install(package, monkeypatch):
         return real(name, *arguments, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    sscd.load_model.cache_clear()
+    sscd._loaded.cache_clear()
     with pytest.raises(MissingModel) as caught:
         sscd.load_model()
     assert caught.value.extra == "sscd"

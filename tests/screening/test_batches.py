@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from consent_client.errors import SnapshotError, UnknownColumns, UnknownSpace
+from consent_client.errors import MissingExtra, SnapshotError, UnknownColumns, UnknownSpace
+from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.protocol.verdicts import Verdict
 from consent_client.screening import batches, confirming
 from consent_client.screening.batches import Confirm, screen_batch
@@ -249,3 +250,13 @@ def test_what_a_site_said_is_honoured_beside_the_registry(published):
     assert verdicts["rocket"] == EXCLUDE
     assert verdicts["cat"] != EXCLUDE
     assert verdicts["light"] == UNKNOWN
+
+
+def test_a_gpu_that_is_not_there_is_said_and_not_passed_over(published):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there is one")
+    asked = published.screening(provider=Provider.CUDA)
+    with pytest.raises(MissingExtra, match="onnxruntime-gpu"):
+        screen_batch(one_batch(planted.table()), asked)
+    assert asked.question() != published.screening().question()

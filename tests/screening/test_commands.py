@@ -157,3 +157,20 @@ def test_options_that_do_not_go_together_are_refused(consent, tmp_path, words):
 def test_a_folder_without_results_has_no_report(consent, tmp_path):
     assert "no finished screening" in consent("report", tmp_path, code=1)
     assert "no finished screening" in consent("recheck", tmp_path, code=1)
+
+
+def test_with_a_pulled_snapshot_nothing_has_to_be_named(published, tmp_path):
+    names = layouts.img2dataset(tmp_path / "data")
+    out = tmp_path / "out"
+    shell = {
+        "CONSENT_REGISTRY": published.server.url,
+        "CONSENT_STATE": str(tmp_path / "state"),
+        "CONSENT_TOKEN": published.token,
+    }
+    for words in (
+        ["snapshot", "pull"],
+        ["screen", tmp_path / "data", *ASKED, "--out", out, "--confirm", "online"],
+    ):
+        done = CliRunner().invoke(main, [*map(str, words)], env=shell)
+        assert done.exit_code == 0, done.output
+    assert {names[key] for key in excluded(out)} == planted.EXCLUDED

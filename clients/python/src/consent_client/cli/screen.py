@@ -36,6 +36,7 @@ from consent_client.cli.models import WITHOUT_SSCD, model_files
 from consent_client.cli.two_stages import Confirming, Going, engine_name, run_and_tell
 from consent_client.cli.words import USES
 from consent_client.errors import ConsentError, ImageError, OutputError
+from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.screening.plan import Order
 from consent_client.screening.results import EXCLUSIONS_NAME, KEPT_NAME, Summary
 
@@ -150,6 +151,13 @@ def screen(
     engine: Annotated[
         str, typer.Option(help="Where the first stage runs: local, ray or spark.")
     ] = "local",
+    provider: Annotated[
+        Provider,
+        typer.Option(
+            help="On what sscd-1 is computed: cuda needs an NVIDIA GPU and onnxruntime-gpu. "
+            "Needs --confirm."
+        ),
+    ] = Provider.CPU,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Only go on with an earlier run in --out. Any run goes on."),
@@ -230,14 +238,15 @@ def screen(
             key=key_column,
             path_root=None if path_root is None else str(path_root),
             hardlink=hardlink,
+            provider=provider.value,
             opt_out=tuple(opt_out_column or ()),
         )
         _check_out(source, out)
         going = Going(snapshot, confirm, engine_name(engine), token_file, resume, restart)
         _end(run_and_tell(common, asked, out, going), fail_on_match=fail_on_match)
         return
-    if snapshot is not None or engine != "local" or opt_out_column:
-        usage("--snapshot, --engine and --opt-out-column go with --confirm online or none")
+    if snapshot is not None or engine != "local" or opt_out_column or provider is not Provider.CPU:
+        usage("--snapshot, --engine, --provider, --opt-out-column go with --confirm online or none")
     choice = ColumnChoice(image_column, path_column, url_column, key_column)
     reading = Reading(_form(form), choice, path_root, hardlink)
     token = given_token(token_file)

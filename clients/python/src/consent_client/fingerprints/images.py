@@ -16,6 +16,7 @@ from consent_client.fingerprints import exact, face, pdq, sscd
 from consent_client.fingerprints.borders import without_border
 from consent_client.fingerprints.face_models import FaceModel, load_face_model
 from consent_client.fingerprints.loading import decoded, read_source, source_name
+from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.fingerprints.pillow import Image
 from consent_client.protocol.fingerprints import encode_float
 
@@ -112,14 +113,20 @@ class ImageFingerprints:
     missing: Mapping[str, Missing]
 
 
-def load_models(spaces: Collection[str], files: Mapping[str, Path] = _NO_FILES) -> Models:
+def load_models(
+    spaces: Collection[str],
+    files: Mapping[str, Path] = _NO_FILES,
+    provider: Provider = Provider.CPU,
+) -> Models:
     """The models that these spaces need, each loaded and compared once in a process.
 
     Args:
         spaces: some of `PICTURE_SPACES`.
         files: space id → the user's own model file, where it is not the installed one.
+        provider: on what the network of `sscd-1` runs; those of faces are small.
 
     Raises:
+        MissingExtra: it can not run on that here.
         UnknownSpace: not a space of pictures, or a file for a space without a model.
         MissingModel: the extra that brings a model is not installed.
         ModelMismatch: a file that disagrees with its space.
@@ -129,7 +136,9 @@ def load_models(spaces: Collection[str], files: Mapping[str, Path] = _NO_FILES) 
     if not files.keys() <= {sscd.SPACE}:
         raise UnknownSpace(f"only {sscd.SPACE} takes a model file")
     return Models(
-        of_sscd=sscd.load_model(files.get(sscd.SPACE)) if sscd.SPACE in spaces else None,
+        of_sscd=(
+            sscd.load_model(files.get(sscd.SPACE), provider) if sscd.SPACE in spaces else None
+        ),
         of_faces=load_face_model() if face.SPACE in spaces else None,
     )
 

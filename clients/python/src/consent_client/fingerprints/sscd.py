@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_client.errors import MissingModel, ModelMismatch
+from consent_client.errors import MissingExtra, MissingModel, ModelMismatch
 from consent_client.fingerprints.catalogue import SSCD_SPACE, model_card
-from consent_client.fingerprints.onnx_sessions import start_session
+from consent_client.fingerprints.onnx_sessions import Provider, start_session
 from consent_client.fingerprints.pillow import Image
 from consent_client.fingerprints.reference import reference_pictures
 from consent_client.protocol.spaces import space
@@ -106,17 +106,23 @@ def view_and_mirror(picture: Image.Image) -> NDArray[np.uint8]:
     return np.concatenate([seen, seen[:, :, ::-1]])
 
 
-@lru_cache(maxsize=4)  # one installed model and a few files: a session takes about 100 MB
-def load_model(file: Path | None = None) -> SscdModel:
+def load_model(file: Path | None = None, provider: Provider = Provider.CPU) -> SscdModel:
     """The network of the `sscd` extra, or of a file; loaded once.
 
     Args:
         file: an ONNX file with the weights inside it; None: what the extra brings.
+        provider: on what it runs. Its vectors are compared with the space's there too.
 
     Raises:
+        MissingExtra: it can not run on that here.
         MissingModel: onnxruntime, or the package with the weights, is not installed.
         ModelMismatch: the file can not be read, is no such network, or disagrees with the space.
     """
+    return _loaded(file, provider)
+
+
+@lru_cache(maxsize=4)  # one installed model and a few files: a session takes about 100 MB
+def _loaded(file: Path | None, provider: Provider) -> SscdModel:
     path = _installed_model() if file is None else file
     name = f"{SPACE} model {path.name}"
     try:
@@ -127,9 +133,11 @@ def load_model(file: Path | None = None) -> SscdModel:
     if len(data) > MAX_MODEL_BYTES:
         raise ModelMismatch(f"{name}: more than {MAX_MODEL_BYTES} bytes", str(path))
     try:
-        session = start_session(data)
+        session = start_session(data, provider)
     except ImportError as problem:
         raise _missing() from problem
+    except MissingExtra:
+        raise
     except Exception as problem:  # as in `embed`
         raise ModelMismatch(f"{name}: not an ONNX model that can be run", str(path)) from problem
     model = SscdModel(session, name)

@@ -13,6 +13,7 @@ from consent_client.adapters.opening import Reading
 from consent_client.adapters.sharding import Format, open_shards
 from consent_client.adapters.shards import Sharded
 from consent_client.errors import OutputError
+from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.protocol.statements import Use
 from consent_client.screening.batches import Confirm, ScreenBatch, screening_of
 from consent_client.screening.run import WORK_NAME
@@ -39,6 +40,7 @@ class Asked:
         keep_unknown: keep what could not be checked.
         threads: that fingerprint; None: one per core.
         sscd_model: a model file of one's own.
+        provider: on what it runs.
     """
 
     source: str
@@ -59,6 +61,7 @@ class Asked:
     keep_unknown: bool = False
     threads: int | None = None
     sscd_model: str | None = None
+    provider: str = "cpu"
 
     def data(self) -> Sharded:
         """Opens the data set.
@@ -98,6 +101,7 @@ class Asked:
             path_root=data.path_root,
             threads=threads,
             sscd_model=None if self.sscd_model is None else Path(self.sscd_model),
+            provider=Provider(self.provider),
         )
 
     def save(self, out: Path) -> None:

@@ -61,6 +61,7 @@ from consent_client.fingerprints.images import (
     load_models,
 )
 from consent_client.fingerprints.loading import read_source
+from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.fingerprints.url import url_fingerprint
 from consent_client.private_files import private_folder, write_private
 from consent_client.protocol.fingerprints import decode_floats, encode_float, encode_list
@@ -127,6 +128,7 @@ class ScreenBatch:
         path_root: folder that paths in columns are below; None: no path is read.
         threads: that fingerprint in one worker; engines run several workers instead.
         sscd_model: a model file of one's own; it must be there on every worker.
+        provider: on what `sscd-1` is computed.
     """
 
     snapshot: str
@@ -145,6 +147,7 @@ class ScreenBatch:
     path_root: str | None = None
     threads: int = 1
     sscd_model: str | None = None
+    provider: Provider = Provider.CPU
 
     def __post_init__(self) -> None:
         for name in (*self.spaces, *self.required_spaces):
@@ -193,6 +196,7 @@ def screening_of(
     path_root: Path | str | None = None,
     threads: int = 1,
     sscd_model: Path | None = None,
+    provider: Provider = Provider.CPU,
 ) -> ScreenBatch:
     """What is asked, with the serial and the digest of the snapshot that lies there now.
 
@@ -214,6 +218,7 @@ def screening_of(
         path_root: folder that paths are below.
         threads: in one worker.
         sscd_model: a model file.
+        provider: a GPU, where workers have one.
 
     Raises:
         SnapshotError: there is none that may be relied on; nothing may be called CLEAR.
@@ -244,6 +249,7 @@ def screening_of(
         path_root=None if path_root is None else str(path_root),
         threads=threads,
         sscd_model=None if sscd_model is None else str(sscd_model),
+        provider=provider,
     )
 
 
@@ -415,7 +421,7 @@ def _fingerprinted(
     if not screening.columns.has_pictures or not of_pictures:
         return found
     files = {} if screening.sscd_model is None else {"sscd-1": Path(screening.sscd_model)}
-    models = load_models(of_pictures, files)
+    models = load_models(of_pictures, files, screening.provider)
     sources = []
     for number, row in enumerate(rows):
         source = _source(row, screening.path_root)
