@@ -7,6 +7,7 @@ import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from consent_client.errors import ConsentError
-from consent_client.protocol.log import EraseReason
+from consent_client.protocol.log import DisputeOutcome, DisputeReason, EraseReason
 from registry.errors import ConfigurationError, RegistryError
 from registry.logs import configure
 from registry.metrics_process import metrics_served
@@ -151,13 +152,7 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """End a record by the operator's decision. The reason is public, in the log, for ever."""
-    try:
-        chosen = EraseReason[reason]
-    except KeyError:
-        raise typer.BadParameter(
-            f"{reason!r} is none of {', '.join(known.name for known in EraseReason)}",
-            param_hint="--reason",
-        ) from None
+    chosen = _member(EraseReason, reason, "--reason")
     settings = _settings()
     _start()
     index = _run(operating.erase_record(settings, record_entry, chosen))
@@ -169,6 +164,95 @@ def erase(
             "backups of it go dark after two key rotations: consent-registry keys rotate.",
             highlight=False,
         )
+
+
+@main.command(
+    epilog="Examples: consent-registry dispute 'Web pictures 3' cat.jpg · consent-registry dispute "
+    "'Web pictures 3' cat.jpg --record 812 --outcome MISTAKEN --reason ANOTHER_IMAGE"
+)
+def dispute(
+    screening: Annotated[
+        str, typer.Argument(help="The session: its id in hex, or its data set's name.")
+    ],
+    image: Annotated[Path, typer.Argument(help="The file that was screened.")],
+    *,
+    url: Annotated[
+        str | None, typer.Option(help="Its address, where addresses were screened too.")
+    ] = None,
+    record: Annotated[
+        int | None, typer.Option(min=0, help="Decide: about this record, by its REGISTER entry.")
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Decide: STANDS, MISTAKEN or ERASED; see above.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Decide: why.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look again at an exclusion that a builder disputes, and decide.
+
+    Without --record it shows which records exclude the picture now, and in which spaces. A decision
+    goes into the log, with its reason, for everybody and for ever; the record's owner sees it.
+    STANDS (SAME_IMAGE, SAME_PERSON, UNDECIDED) changes nothing. MISTAKEN (ANOTHER_IMAGE): tell the
+    builder that the image may stay. ERASED (FALSE_STATEMENT) ends the record. Which image it was
+    about is in no log. Needs consent-client[images]; [sscd] and [face] where those were screened.
+    """
+    if len({record is None, outcome is None, reason is None}) > 1:
+        raise typer.BadParameter("a decision has --record, --outcome and --reason")
+    settings = _settings()
+    _start()
+    try:
+        from registry import disputing  # noqa: PLC0415 (it needs what fingerprints pictures)
+    except ModuleNotFoundError:
+        _fail("This needs consent-client[images].")
+    picture = disputing.Picture(screening, image, url)
+    if record is None or outcome is None or reason is None:
+        _show_examined(_run(disputing.examine(settings, SystemClock(), picture)), as_json=as_json)
+        return
+    decided = _member(DisputeOutcome, outcome, "--outcome")
+    why = _member(DisputeReason, reason, "--reason")
+    index = _run(disputing.decide(settings, picture, record, decided, why))
+    if as_json:
+        _print_json(
+            {
+                "disputeEntry": index,
+                "recordEntry": record,
+                "outcome": decided.name,
+                "reason": why.name,
+            }
+        )
+    else:
+        out.print(
+            f"Entry {index}: {decided.name}, {why.name}, about the record of entry {record}.",
+            highlight=False,
+        )
+
+
+def _show_examined(found: Any, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(
+            {
+                "screening": found.screening_id.hex(),
+                "dataset": found.dataset,
+                "block": found.block,
+                "row": found.row,
+                "records": [
+                    {"recordEntry": each.register_index, "spaces": list(each.spaces)}
+                    for each in found.refusals
+                ],
+            }
+        )
+        return
+    out.print(
+        f"Excluded in session {found.screening_id.hex()}, block {found.block}, row {found.row}.",
+        highlight=False,
+    )
+    for each in found.refusals:
+        out.print(
+            f"  The record of entry {each.register_index} matches it in {', '.join(each.spaces)}.",
+            highlight=False,
+        )
+    if not found.refusals:
+        out.print("  What excluded it has ended: screened again it would not be.", highlight=False)
 
 
 @main.command(epilog="Example: consent-registry publish --json")
@@ -537,6 +621,14 @@ def keys_rotate(
             highlight=False,
         )
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _member[E: Enum](kind: type[E], name: str, option: str) -> E:
+    """The member that an option names."""
+    if name not in kind.__members__:
+        known = ", ".join(kind.__members__)
+        raise typer.BadParameter(f"{name!r} is none of {known}", param_hint=option)
+    return kind[name]
 
 
 def _start() -> None:

@@ -124,4 +124,8 @@ class Query(LogQuery):
             image_digest=None if record.image_digest is None else Base64(record.image_digest),
             protection=types.protection_of(record.protection),
             exclusions=types.exclusions_of(record.exclusions),
+            disputes=[
+                types.Dispute(index=LogIndex(each.index), outcome=each.outcome, reason=each.reason)
+                for each in record.disputes
+            ],
         )

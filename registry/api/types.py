@@ -7,6 +7,7 @@ from enum import Enum
 import strawberry
 
 from consent_client.protocol.contests import MAX_CONTESTED
+from consent_client.protocol.log import DisputeOutcome, DisputeReason
 from consent_client.protocol.protection import Reach
 from consent_client.protocol.protection import SpaceProtection as Protection
 from consent_client.protocol.spaces import (
@@ -278,6 +279,30 @@ class Exclusion:
     )
 
 
+strawberry.enum(
+    DisputeOutcome,
+    description="STANDS: the exclusion does. MISTAKEN: the image is another than what was "
+    "registered; the record goes on. ERASED: the record was not its owner's to state, and ended.",
+)
+strawberry.enum(
+    DisputeReason,
+    description="UNDECIDED: nobody can tell; a refusal wins, since leaving an image out harms "
+    "nobody.",
+)
+
+
+@strawberry.type(
+    description="A builder disputed that a record excluded an image, and the operator decided. "
+    "Everybody can read it in the log; which image it was about, nobody."
+)
+class Dispute:
+    """See `services.disputes.OwnDispute`."""
+
+    index: LogIndex = strawberry.field(description="Of its DISPUTE entry.")
+    outcome: DisputeOutcome
+    reason: DisputeReason
+
+
 @strawberry.type(description="A record as its owner sees it. Nobody else can ask for it.")
 class OwnRecord:
     """The answer to `record`."""
@@ -299,6 +324,7 @@ class OwnRecord:
         "most. They are told after some days, which a session's terms say, and no more once the "
         "record has ended."
     )
+    disputes: list[Dispute] = strawberry.field(description="By their place in the log.")
 
 
 @strawberry.type(

@@ -2,9 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,11 +25,10 @@ from registry.calibration.result import Suspect, calibration_of, suspects
 from registry.calibration.review import REVIEW_NAME, Judgement, read_review, review_text
 from registry.calibration.sample import Image, Sample, draw, new_seed
 from registry.calibration.sheet import Shown, pages_of
-from registry.errors import ConfigurationError, InvalidInput, RegistryError
-from registry.matching.packaged_bank import packaged_bank
+from registry.errors import ConfigurationError, InvalidInput
 from registry.matching.policies import policy_for
-from registry.matching.registry_index import MatchingIndex
 from registry.matching.threads import one_faiss_thread
+from registry.services.beside import followed
 from registry.services.calibrations import Calibration, publish
 from registry.services.clock import Clock, day_of
 from registry.services.following import Follower, State
@@ -40,8 +38,6 @@ from registry.services.running import PROCESS_ID_BYTES
 from registry.settings import Settings
 from registry.store import records
 from registry.store.engine import Store
-from registry.vault.key_store import FileKeyStore
-from registry.vault.keyring import Keyring
 
 PORTION_IMAGES: Final = 200
 """Fingerprinted and matched together: some ten seconds of work that an interruption costs."""
@@ -146,7 +142,7 @@ async def match_sample(
     )
     with opened(out) as journal:
         if journal.done < plan.size:
-            async with _followed(settings, clock) as follower:
+            async with followed(settings, clock) as follower:
                 await _match(follower, settings, sample, journal, workers, on_progress)
         if await asyncio.to_thread(sample.changed):
             message = "The sample changed while it was matched. Begin anew in another folder."
@@ -218,29 +214,6 @@ def _prepare(out: Path) -> Plan | None:
     except OSError as error:
         message = f"{out} can not be used: {error.strerror}."
         raise ConfigurationError(message) from None
-
-
-@asynccontextmanager
-async def _followed(settings: Settings, clock: Clock) -> AsyncIterator[Follower]:
-    """A follower of a registry's log, as a serving process has one, until the end."""
-    async with founded(settings) as store:
-        follower = Follower(
-            store,
-            Keyring(FileKeyStore(settings.keyring_dir)),
-            MatchingIndex(bank=packaged_bank()),
-            clock,
-            secrets.token_hex(PROCESS_ID_BYTES),
-            settings.follow_seconds,
-        )
-        await follower.catch_up()
-        following = asyncio.create_task(follower.run(), name="following")
-        try:
-            yield follower
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-            with suppress(RegistryError):
-                await follower.leave()
 
 
 async def _match(

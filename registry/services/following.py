@@ -27,6 +27,7 @@ from consent_client.protocol.log import (
     Certify,
     Close,
     Day,
+    Dispute,
     Entry,
     EntryType,
     Erase,
@@ -347,6 +348,8 @@ class Follower:
                 return self._expire(day)
             case Session() | Close() | Certify() | Snapshot():
                 return []  # they are about screenings
+            case Dispute():
+                return []  # what it ends, an ERASE entry beside it ends
             case _:
                 message = "An entry of the log is of a type unknown here."
                 raise CorruptRegistry(message)

@@ -90,6 +90,17 @@ async def note_signer_of(
     return NoteSigner(origin, await asyncio.to_thread(vault.load, key_store, rows[NOTE_SIGNING]))
 
 
+async def block_secret(store: Store, key_store: KeyStore) -> bytes:
+    """The key of what is kept of screenings, for a command beside the server.
+
+    Raises:
+        VaultError: the key store can not be used, or lacks the key.
+    """
+    async with store.read() as connection:
+        rows = {row.name: row for row in await stored.all_secrets(connection)}
+    return await asyncio.to_thread(vault.load, key_store, rows[BLOCK_DIGESTS])
+
+
 async def check_key_store(connection: AsyncConnection, key_store: KeyStore) -> None:
     """Looks whether a key store is this database's, as far as it is marked.
 

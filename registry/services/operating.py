@@ -48,7 +48,7 @@ async def erase_record(settings: Settings, register_index: int, reason: EraseRea
     """See `services.erasure`; publishes and shreds at once, where no process serves."""
     async with founded(settings) as store:
         index = await erase(store, register_index, reason)
-        await _publish_and_shred(settings, store)
+        await publish_and_shred(settings, store)
         return index
 
 
@@ -168,11 +168,12 @@ async def restore(
             clock.now(),
             log_lost=log_lost,
         )
-        await _publish_and_shred(settings, store)
+        await publish_and_shred(settings, store)
         return restored
 
 
-async def _publish_and_shred(settings: Settings, store: Store) -> None:
+async def publish_and_shred(settings: Settings, store: Store) -> None:
+    """Publishes what a command logged, and removes what it ended, where no process serves."""
     signer = await note_signer(store, FileKeyStore(settings.keyring_dir), settings.origin)
     publisher = open_publisher(settings, store, signer)
     await publisher.publish()

@@ -12,6 +12,7 @@ from registry.errors import InvalidInput, NotYours
 from registry.matching.specificity import Bank
 from registry.services.became import Exclusion, told
 from registry.services.challenges import NOT_YOURS
+from registry.services.disputes import OwnDispute, of_record
 from registry.services.protection import protection
 from registry.services.running import Registry
 from registry.store import epochs, records
@@ -40,6 +41,7 @@ class OwnRecord:
         protection: how far from the picture it is still found; nothing once it is unreadable.
         exclusions: the sessions that left images out because of it, as far as they are told yet;
             none once it has ended.
+        disputes: what builders disputed, and how that was decided.
     """
 
     record_id: bytes
@@ -51,6 +53,7 @@ class OwnRecord:
     image_digest: bytes | None = field(repr=False)
     protection: tuple[SpaceProtection, ...]
     exclusions: tuple[Exclusion, ...]
+    disputes: tuple[OwnDispute, ...]
 
 
 async def read_own_record(registry: Registry, request: ReadRequest, address: str) -> OwnRecord:
@@ -86,6 +89,7 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
             if row.terminal_index is None
             else ()
         )
+        disputes = await of_record(connection, row.register_index)
         if await epochs.current(connection) > registry.keyring.current_epoch:
             await asyncio.to_thread(registry.keyring.load, await epochs.live(connection))
     content = None
@@ -105,6 +109,7 @@ async def read_own_record(registry: Registry, request: ReadRequest, address: str
         image_digest=content.image_digest if content else None,
         protection=kept,
         exclusions=excluded,
+        disputes=disputes,
     )
 
 

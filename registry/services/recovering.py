@@ -24,6 +24,7 @@ from consent_client.protocol.log import (
     Certify,
     Close,
     Day,
+    Dispute,
     Entry,
     Erase,
     EraseReason,
@@ -238,7 +239,7 @@ class _Recovery:
                     await self._end(register_index, index, RecordStatus.EXPIRED)
             case Close() | Certify():
                 await self._apply_to_screening(index, entry)
-            case Register() | Session() | Snapshot():
+            case Register() | Session() | Snapshot() | Dispute():
                 pass  # what they are about was in no backup
 
     async def _apply_to_screening(self, index: int, entry: Close | Certify) -> None:

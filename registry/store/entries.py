@@ -83,3 +83,13 @@ async def newest_of_type(connection: AsyncConnection, kind: int) -> bytes | None
         select(ENTRY.c.data).where(ENTRY.c.type == kind).order_by(ENTRY.c.index.desc()).limit(1)
     )
     return data
+
+
+async def of_type(connection: AsyncConnection, kind: int) -> list[EntryRow]:
+    """All entries of a type of which there are few, by index."""
+    rows = await connection.execute(
+        select(ENTRY.c.index, ENTRY.c.type, ENTRY.c.data)
+        .where(ENTRY.c.type == kind)
+        .order_by(ENTRY.c.index)
+    )
+    return [EntryRow(*row) for row in rows]

@@ -118,21 +118,18 @@ async def by_id(connection: AsyncConnection, screening_id: bytes) -> ScreeningRo
         select(*_SCREENING_COLUMNS).where(SCREENING.c.id == screening_id)
     )
     row = rows.one_or_none()
-    if row is None:
-        return None
-    return ScreeningRow(
-        id=row.id,
-        builder_id=row.builder_id,
-        dataset=row.dataset,
-        use=row.use,
-        required_spaces=_names(row.required_spaces),
-        candidate_count=row.candidate_count,
-        opened_at=row.opened_at,
-        closed_at=row.closed_at,
-        opt_in_spaces=_names(row.opt_in_spaces),
-        terms=row.terms,
-        root=row.root,
+    return None if row is None else _screening_row(row)
+
+
+async def of_dataset(connection: AsyncConnection, dataset: str, limit: int) -> list[ScreeningRow]:
+    """Sessions for a data set of this name, newest first; at most `limit`."""
+    rows = await connection.execute(
+        select(*_SCREENING_COLUMNS)
+        .where(SCREENING.c.dataset == dataset)
+        .order_by(SCREENING.c.opened_at.desc(), SCREENING.c.id)
+        .limit(limit)
     )
+    return [_screening_row(row) for row in rows]
 
 
 async def close(connection: AsyncConnection, screening_id: bytes, at: int) -> None:
@@ -216,6 +213,22 @@ async def blocks(connection: AsyncConnection, screening_id: bytes) -> AsyncItera
 
 def _names(joined: str) -> tuple[str, ...]:
     return tuple(joined.split(",")) if joined else ()
+
+
+def _screening_row(row: Row[*tuple[Any, ...]]) -> ScreeningRow:
+    return ScreeningRow(
+        id=row.id,
+        builder_id=row.builder_id,
+        dataset=row.dataset,
+        use=row.use,
+        required_spaces=_names(row.required_spaces),
+        candidate_count=row.candidate_count,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        opt_in_spaces=_names(row.opt_in_spaces),
+        terms=row.terms,
+        root=row.root,
+    )
 
 
 def _block_row(row: Row[*tuple[Any, ...]]) -> BlockRow:

@@ -16,6 +16,9 @@ from consent_client.errors import Unreadable
 from consent_client.protocol.log import (
     Certify,
     Close,
+    Dispute,
+    DisputeOutcome,
+    DisputeReason,
     Erase,
     EraseReason,
     Session,
@@ -264,6 +267,13 @@ def broken() -> dict[str, tuple[list[bytes], tuple[Fault, str]]]:
         ),
         "erased what is no record": (
             [day(5), Erase(0, EraseReason.ABUSE).encode()],
+            (Fault.BAD_REFERENCE, "entry 1"),
+        ),
+        "disputed what is no record": (
+            [
+                day(5),
+                Dispute(0, HASH, DisputeOutcome.STANDS, DisputeReason.UNDECIDED).encode(),
+            ],
             (Fault.BAD_REFERENCE, "entry 1"),
         ),
         "days out of order": ([day(6), first, day(5)], (Fault.BAD_DAY, "entry 2")),

@@ -26,7 +26,7 @@ def token(server: Server) -> str:
 
 
 def test_a_person_sees_which_screening_left_their_picture_out(
-    consent: Consent, portrait: Path, cat: Path, tmp_path: Path
+    consent: Consent, server: Server, portrait: Path, cat: Path, tmp_path: Path
 ) -> None:
     assert consent("protect", portrait).returncode == 0
     nothing = consent("became")
@@ -57,6 +57,25 @@ def test_a_person_sees_which_screening_left_their_picture_out(
     assert found["dataset"] == DATASET
     assert found["images"] == 2
     assert found["certificate"] is None
+
+    examined = json.loads(server.command("dispute", DATASET, portrait, "--json").stdout)
+    assert examined["dataset"] == DATASET
+    ((entry, spaces),) = [(each["recordEntry"], each["spaces"]) for each in examined["records"]]
+    assert {"pdq-1", "sha256"} <= set(spaces)
+    none = server.command("dispute", DATASET, cat, check=False)
+    assert none.returncode == 1
+    assert "excluded no such image" in " ".join(none.stderr.split()) or "No image" in none.stderr
+    half = server.command("dispute", DATASET, portrait, "--record", str(entry), check=False)
+    assert half.returncode == 2
+    decision = ("--record", str(entry), "--outcome", "STANDS", "--reason", "SAME_IMAGE", "--json")
+    decided = json.loads(server.command("dispute", DATASET, portrait, *decision).stdout)
+    told = consent("became", "portrait.png")
+    assert f"log entry {decided['disputeEntry']}" in " ".join(told.stdout.split())
+    assert "the exclusion stands, because it is the same image" in " ".join(told.stdout.split())
+    key = server.ask("{ registry { verifierKey } }")["data"]["registry"]["verifierKey"]
+    audited = consent("audit", "log", server.url, "--key", key)
+    assert audited.returncode in {0, 4}, audited.stderr
+    assert "BAD_REFERENCE" not in audited.stdout
 
     assert consent("withdraw", "portrait.png").returncode == 0
     assert json.loads(consent("became", "--json").stdout)["records"] == []

@@ -6,9 +6,13 @@ from consent_client.errors import BadSignature, Malformed
 from consent_client.protocol.keys import derive_owner
 from consent_client.protocol.log import (
     MAX_INDEX,
+    REASONS_OF,
     Certify,
     Close,
     Day,
+    Dispute,
+    DisputeOutcome,
+    DisputeReason,
     Erase,
     EraseReason,
     Register,
@@ -36,6 +40,14 @@ ENTRIES = st.one_of(
     st.builds(Certify, INDICES, HASHES),
     st.builds(Snapshot, INDICES, INDICES, HASHES),
     st.builds(Day, st.integers(0, 2**32 - 1)),
+    st.builds(
+        lambda index, reference, decided: Dispute(index, reference, *decided),
+        INDICES,
+        HASHES,
+        st.sampled_from(
+            [(outcome, reason) for outcome, fits in REASONS_OF.items() for reason in sorted(fits)]
+        ),
+    ),
 )
 
 
@@ -69,13 +81,14 @@ def test_types_that_are_not_known_fail_closed():
             bytes(48),
             bytes(40),
             bytes(4),
+            bytes(40) + b"\x01\x01",
         ):
             try:
                 decode_entry(b"cr1" + bytes([kind]) + body)
             except Malformed:
                 continue
             known.append(kind)
-    assert sorted(set(known)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert sorted(set(known)) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +116,11 @@ def test_types_that_are_not_known_fail_closed():
         lambda: Snapshot(-1, 0, bytes(32)),
         lambda: Snapshot(0, MAX_INDEX + 1, bytes(32)),
         lambda: Snapshot(0, 0, bytes(31)),
+        lambda: Dispute(-1, bytes(32), DisputeOutcome.STANDS, DisputeReason.SAME_IMAGE),
+        lambda: Dispute(0, bytes(31), DisputeOutcome.STANDS, DisputeReason.SAME_IMAGE),
+        lambda: Dispute(0, bytes(32), DisputeOutcome.STANDS, DisputeReason.ANOTHER_IMAGE),
+        lambda: Dispute(0, bytes(32), DisputeOutcome.ERASED, DisputeReason.UNDECIDED),
+        lambda: Dispute(0, bytes(32), 7, DisputeReason.UNDECIDED),
         lambda: Day(-1),
         lambda: Day(2**32),
     ],

@@ -540,7 +540,7 @@ def entries():
     yield "empty", "no byte at all", b""
     yield "magic-only", "no type", b"cr1"
     yield "other-magic", "an entry of another log", b"cr2" + register[3:]
-    for kind in (0, 9, 255):
+    for kind in (0, 10, 255):
         yield f"type-{kind}", "a type this version does not know", ref.entry(kind, bytes(64))
     yield "register-truncated", "63 bytes of body", register[:-1]
     yield "register-trailing-byte", "65 bytes of body", register + b"\0"
@@ -558,6 +558,7 @@ def entries():
         ("close", samples.CLOSE_ENTRY),
         ("certify", samples.CERTIFY_ENTRY),
         ("snapshot", samples.SNAPSHOT_ENTRY),
+        ("dispute", samples.DISPUTE_ENTRY),
     ):
         yield f"{name}-truncated", "the last byte is missing", good[:-1]
         yield f"{name}-trailing-byte", "a byte after the last hash", good + b"\0"
@@ -567,6 +568,13 @@ def entries():
     yield "close-index-too-large", "2^53", ref.entry(5, ref.u64(2**53), ref.u64(13), hashed)
     yield "close-log-size-too-large", "2^53", ref.entry(5, ref.u64(12), ref.u64(2**53), hashed)
     yield "certify-index-too-large", "2^64 - 1", ref.entry(6, b"\xff" * 8, hashed)
+    dispute = samples.DISPUTE_ENTRY
+    yield "dispute-index-too-large", "2^53", dispute[:4] + ref.u64(2**53) + dispute[12:]
+    yield "dispute-outcome-0", "no outcome", dispute[:-2] + b"\0\4"
+    yield "dispute-outcome-4", "an outcome that does not exist", dispute[:-2] + b"\4\4"
+    yield "dispute-reason-0", "no reason", dispute[:-1] + b"\0"
+    yield "dispute-reason-6", "a reason that does not exist", dispute[:-1] + b"\6"
+    yield "dispute-reason-of-another", "stands, for another image", dispute[:-2] + b"\1\4"
     yield "snapshot-serial-too-large", "2^53", ref.entry(7, ref.u64(2**53), ref.u64(1), hashed)
     yield "snapshot-log-size-too-large", "2^53", ref.entry(7, ref.u64(1), ref.u64(2**53), hashed)
 

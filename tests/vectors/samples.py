@@ -84,6 +84,7 @@ SESSION_ENTRY = ref.entry(
 CLOSE_ENTRY = ref.entry(5, ref.u64(12), ref.u64(13), ref.fixed("results", 32))
 CERTIFY_ENTRY = ref.entry(6, ref.u64(12), ref.fixed("certificate", 32))
 SNAPSHOT_ENTRY = ref.entry(7, ref.u64(3), ref.u64(4096), ref.fixed("snapshot", 32))
+DISPUTE_ENTRY = ref.entry(9, ref.u64(7), ref.fixed("dispute", 32), b"\x02\x04")
 
 ENTRIES = [
     (
@@ -131,4 +132,14 @@ ENTRIES = [
         SNAPSHOT_ENTRY,
     ),
     (8, {"day": 20_000}, ref.entry(8, (20_000).to_bytes(4))),
+    (
+        9,
+        {
+            "register_index": 7,
+            "reference": ref.fixed("dispute", 32).hex(),
+            "outcome": 2,
+            "reason": 4,
+        },
+        DISPUTE_ENTRY,
+    ),
 ]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from consent_client.errors import Malformed, RegistryProblem, TransportError
 from consent_client.protocol.contests import Contest
 from consent_client.protocol.encoding import decode_base64, encode_base64
-from consent_client.protocol.log import MAX_INDEX
+from consent_client.protocol.log import MAX_INDEX, DisputeOutcome, DisputeReason
 from consent_client.protocol.protection import Reach, SpaceProtection
 from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.screening import Column
@@ -135,6 +135,19 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnDispute:
+    """A builder disputed that a record excluded an image, and the operator decided.
+
+    Attributes:
+        index: of its DISPUTE entry in the log.
+    """
+
+    index: int
+    outcome: DisputeOutcome
+    reason: DisputeReason
+
+
+@dataclass(frozen=True, slots=True)
 class OwnRecord:
     """One's own record as the registry holds it.
 
@@ -144,6 +157,7 @@ class OwnRecord:
         protection: as it was told at registration; empty once unreadable.
         exclusions: sessions that left images out because of it, newest first, as far as the
             registry tells them yet; none once it has ended.
+        disputes: what builders disputed, and how the operator decided.
     """
 
     record_id: bytes
@@ -155,6 +169,7 @@ class OwnRecord:
     image_digest: bytes | None = field(repr=False)
     protection: tuple[SpaceProtection, ...]
     exclusions: tuple[Exclusion, ...]
+    disputes: tuple[OwnDispute, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -621,6 +636,7 @@ query Record($input: ReadRecordInput!) {
       exclusions {
         dataset organisation use day images sessionIndex certificate { index digest }
       }
+      disputes { index outcome reason }
     }
     ... on Problem { code message }
   }
@@ -652,7 +668,15 @@ def _read_own_record(answer: Answer) -> OwnRecord:
         image_digest=answer.optional_octets("imageDigest"),
         protection=answer.protection(),
         exclusions=tuple(_exclusion(each) for each in answer.each("exclusions")),
+        disputes=tuple(_dispute(each) for each in answer.each("disputes")),
     )
+
+
+def _dispute(answer: Answer) -> OwnDispute:
+    outcome, reason = answer.text("outcome"), answer.text("reason")
+    if outcome not in DisputeOutcome.__members__ or reason not in DisputeReason.__members__:
+        raise _not_understood()
+    return OwnDispute(answer.number("index"), DisputeOutcome[outcome], DisputeReason[reason])
 
 
 def _exclusion(answer: Answer) -> Exclusion:

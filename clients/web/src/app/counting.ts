@@ -26,6 +26,7 @@ export interface Counts {
   readonly closed: number;
   readonly certificates: number;
   readonly snapshots: number;
+  readonly disputes: number;
   /** UTC day number; null: no day has begun. */
   readonly lastDay: number | null;
   /** Withdrawals that the record's key did not sign, or of what is no record. */
@@ -47,7 +48,7 @@ export async function countLog(
   const registers = new Map<number, Register>();
   const ended = new Set<number>();
   const reasons = new Map<number, number>();
-  const of = { WITHDRAW: 0, ERASE: 0, SESSION: 0, CLOSE: 0, CERTIFY: 0, SNAPSHOT: 0 };
+  const of = { WITHDRAW: 0, ERASE: 0, SESSION: 0, CLOSE: 0, CERTIFY: 0, SNAPSHOT: 0, DISPUTE: 0 };
   let wrongWithdrawals = 0;
   let lastDay: number | null = null;
   for await (const [index, entry] of log) {
@@ -76,6 +77,7 @@ export async function countLog(
     closed: of.CLOSE,
     certificates: of.CERTIFY,
     snapshots: of.SNAPSHOT,
+    disputes: of.DISPUTE,
     lastDay,
     wrongWithdrawals,
     isConsistent: leaves.length === checkpoint.size && sameBytes(rootOf(leaves), checkpoint.root),

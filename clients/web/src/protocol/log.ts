@@ -24,6 +24,21 @@ export const ERASE_REASONS = [
   "technical",
 ] as const;
 
+/** What an operator decided about a disputed exclusion, by code. */
+export const DISPUTE_OUTCOMES = [null, "stands", "mistaken", "erased"] as const;
+
+export const DISPUTE_REASONS = [
+  null,
+  "same image",
+  "same person",
+  "undecided",
+  "another image",
+  "false statement",
+] as const;
+
+/** Codes of the reasons that fit each outcome. */
+const REASONS_OF: Readonly<Record<number, readonly number[]>> = { 1: [1, 2, 3], 2: [4], 3: [5] };
+
 /** A record came in: C and W, 32 bytes each. */
 export interface Register {
   readonly type: "REGISTER";
@@ -84,7 +99,19 @@ export interface Day {
   readonly day: number;
 }
 
-export type Entry = Register | Withdraw | Erase | Session | Close | Certify | Snapshot | Day;
+/** A builder disputed that a record excluded an image, and the operator decided. */
+export interface Dispute {
+  readonly type: "DISPUTE";
+  readonly registerIndex: number;
+  readonly reference: Bytes;
+  /** A place in `DISPUTE_OUTCOMES`. */
+  readonly outcome: number;
+  /** A place in `DISPUTE_REASONS`. */
+  readonly reason: number;
+}
+
+export type Entry =
+  Register | Withdraw | Erase | Session | Close | Certify | Snapshot | Day | Dispute;
 
 const MAGIC = utf8("cr1");
 const HASH_BYTES = 32;
@@ -100,6 +127,7 @@ export const ENTRY_TYPES = [
   "CERTIFY",
   "SNAPSHOT",
   "DAY",
+  "DISPUTE",
 ] as const;
 
 /** The entry's bytes; `Malformed` for values out of range. */
@@ -127,6 +155,8 @@ function bodyOf(entry: Entry): Bytes[] {
       return [u64(entry.serial), u64(entry.logSize), entry.manifestDigest];
     case "DAY":
       return [u32(entry.day)];
+    case "DISPUTE":
+      return [u64(entry.registerIndex), entry.reference, u8(entry.outcome), u8(entry.reason)];
   }
 }
 
@@ -176,6 +206,8 @@ function readBody(type: Entry["type"] | null | undefined, reader: Reader): Entry
       return { type, serial: reader.u64(), logSize: reader.u64(), manifestDigest: hash() };
     case "DAY":
       return { type, day: reader.u32() };
+    case "DISPUTE":
+      return { type, registerIndex: reader.u64(), reference: hash(), ...decisionOf(reader) };
     default:
       throw new Malformed("an entry of a type this version does not know");
   }
@@ -184,6 +216,15 @@ function readBody(type: Entry["type"] | null | undefined, reader: Reader): Entry
 function reasonOf(code: number): number {
   if (!ERASE_REASONS[code]) throw new Malformed("an erasure has one of the stated reasons");
   return code;
+}
+
+function decisionOf(reader: Reader): { outcome: number; reason: number } {
+  const outcome = reader.u8();
+  const reason = reader.u8();
+  if (!REASONS_OF[outcome]?.includes(reason)) {
+    throw new Malformed("a dispute has one of the stated outcomes, for a reason that fits it");
+  }
+  return { outcome, reason };
 }
 
 function countOf(count: number): number {

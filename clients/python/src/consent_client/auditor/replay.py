@@ -18,6 +18,7 @@ from consent_client.protocol.log import (
     Certify,
     Close,
     Day,
+    Dispute,
     Entry,
     Erase,
     EraseReason,
@@ -105,7 +106,9 @@ class Replay:
         self.places.append(place)
         self._registers.write(register)
 
-    def _taken(self, index: int, entry: Entry) -> tuple[Place, bytes] | tuple[Place]:
+    def _taken(  # noqa: C901 (a case for each type)
+        self, index: int, entry: Entry
+    ) -> tuple[Place, bytes] | tuple[Place]:
         match entry:
             case Register():
                 return Place.ACTIVE, entry.commitment + entry.owner_tag
@@ -124,6 +127,8 @@ class Replay:
                 self._certify(index, entry)
             case Snapshot():
                 self._snapshot(index, entry)
+            case Dispute():
+                self._dispute(index, entry)
         return (Place.OTHER,)
 
     def _place(self, at: int) -> Place | None:
@@ -202,6 +207,12 @@ class Replay:
             message = f"serial {entry.serial} comes after {self._serial}"
             self._fail(Fault.BAD_SNAPSHOT, index, message)
         self._serial = max(self._serial, entry.serial)
+
+    def _dispute(self, index: int, entry: Dispute) -> None:
+        at = entry.register_index
+        if self._place(at) not in {Place.ACTIVE, *ENDED}:
+            message = f"it is about entry {at}, which is no REGISTER before it"
+            self._fail(Fault.BAD_REFERENCE, index, message)
 
     def _fail(self, fault: Fault, index: int, message: str) -> None:
         self.report.fail(fault, f"entry {index}", message)

@@ -17,8 +17,9 @@ from consent_client.cli.record_texts import name_of
 from consent_client.cli.records import named, registrant_of
 from consent_client.cli.words import EPOCH
 from consent_client.errors import ConsentError
-from consent_client.operations import Exclusion
+from consent_client.operations import Exclusion, OwnRecord
 from consent_client.protocol.encoding import encode_base64
+from consent_client.protocol.log import DisputeOutcome, DisputeReason
 from consent_client.protocol.statements import Use
 from consent_client.saved_records import SavedRecord, Stage
 
@@ -31,6 +32,18 @@ _NOTHING = (
     "No screening that can be told of yet has left an image out because of this. Either none of "
     "the sets that were screened had it, or it is too early, or those who have it never asked."
 )
+_OUTCOMES = {
+    DisputeOutcome.STANDS: "the exclusion stands",
+    DisputeOutcome.MISTAKEN: "it was another image than yours, and may stay; your record goes on",
+    DisputeOutcome.ERASED: "your record was ended, as not yours to state",
+}
+_REASONS = {
+    DisputeReason.SAME_IMAGE: "it is the same image",
+    DisputeReason.SAME_PERSON: "it shows the same person",
+    DisputeReason.UNDECIDED: "nobody can tell, and a refusal wins",
+    DisputeReason.ANOTHER_IMAGE: "it is another image",
+    DisputeReason.FALSE_STATEMENT: "the statement was false",
+}
 _USES = {
     Use.DATA_MINING: "data mining",
     Use.AI_INFERENCE: "use by AI systems",
@@ -53,7 +66,7 @@ def became(
     belong together; ask for one at a time, from different places, if that matters to you.
     """
     state = common.state()
-    found: list[tuple[SavedRecord, tuple[Exclusion, ...]]] = []
+    found: list[tuple[SavedRecord, OwnRecord]] = []
     failed: list[ConsentError] = []
     with registrant_of(common, state) as registrant:
         kept = state.records(registrant.origin)
@@ -64,7 +77,7 @@ def became(
         )
         for record in chosen:
             try:
-                found.append((record, registrant.check(record).exclusions))
+                found.append((record, registrant.check(record)))
             except ConsentError as error:
                 failed.append(error)
                 common.note(f"{name_of(record)}: {error}")
@@ -77,9 +90,17 @@ def became(
                     {
                         "number": record.index,
                         "label": record.label,
-                        "exclusions": [_json(each) for each in exclusions],
+                        "exclusions": [_json(each) for each in held.exclusions],
+                        "disputes": [
+                            {
+                                "entry": each.index,
+                                "outcome": each.outcome.name,
+                                "reason": each.reason.name,
+                            }
+                            for each in held.disputes
+                        ],
                     }
-                    for record, exclusions in found
+                    for record, held in found
                 ],
                 "failed": [error_json(error) for error in failed],
             }
@@ -90,17 +111,23 @@ def became(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _say(common: Common, found: list[tuple[SavedRecord, tuple[Exclusion, ...]]]) -> None:
+def _say(common: Common, found: list[tuple[SavedRecord, OwnRecord]]) -> None:
     if not found:
         common.say("You have no active records here.")
         return
-    for record, exclusions in found:
+    for record, held in found:
         common.say(shown(name_of(record)))
-        for each in exclusions:
+        for each in held.exclusions:
             common.say(f"  {_sentence(each)}")
-        if not exclusions:
+        if not held.exclusions:
             common.say(f"  {_NOTHING}")
-    if any(exclusions for _, exclusions in found):
+        for dispute in held.disputes:
+            common.say(
+                f"  A builder disputed that an image is left out. The operator looked at it and "
+                f"decided: {_OUTCOMES[dispute.outcome]}, because {_REASONS[dispute.reason]} (log "
+                f"entry {dispute.index})."
+            )
+    if any(held.exclusions for _, held in found):
         common.note(_WHAT_IT_SAYS)
 
 

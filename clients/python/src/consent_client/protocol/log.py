@@ -34,6 +34,7 @@ class EntryType(IntEnum):
     CERTIFY = 6
     SNAPSHOT = 7
     DAY = 8
+    DISPUTE = 9
 
 
 class EraseReason(IntEnum):
@@ -44,6 +45,38 @@ class EraseReason(IntEnum):
     FALSE_STATEMENT = 3
     ABUSE = 4
     TECHNICAL = 5
+
+
+class DisputeOutcome(IntEnum):
+    """What the operator decided about an exclusion that a builder disputed."""
+
+    STANDS = 1
+    """It stands."""
+    MISTAKEN = 2
+    """The image is another than what was registered. The record goes on."""
+    ERASED = 3
+    """The record was not its owner's to state; an ERASE entry of the same batch ends it."""
+
+
+class DisputeReason(IntEnum):
+    """Why the operator decided so."""
+
+    SAME_IMAGE = 1
+    SAME_PERSON = 2
+    UNDECIDED = 3
+    """Nobody can tell; a refusal wins, since leaving an image out harms nobody."""
+    ANOTHER_IMAGE = 4
+    FALSE_STATEMENT = 5
+
+
+REASONS_OF: Final[Mapping[DisputeOutcome, frozenset[DisputeReason]]] = {
+    DisputeOutcome.STANDS: frozenset(
+        {DisputeReason.SAME_IMAGE, DisputeReason.SAME_PERSON, DisputeReason.UNDECIDED}
+    ),
+    DisputeOutcome.MISTAKEN: frozenset({DisputeReason.ANOTHER_IMAGE}),
+    DisputeOutcome.ERASED: frozenset({DisputeReason.FALSE_STATEMENT}),
+}
+"""Which reasons there are for each outcome."""
 
 
 def _start(kind: EntryType) -> bytes:
@@ -262,7 +295,38 @@ class Day:
         return _start(self.type) + u32(self.day)
 
 
-type Entry = Register | Withdraw | Erase | Session | Close | Certify | Snapshot | Day
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A builder disputed that a record excluded an image, and the operator decided.
+
+    Attributes:
+        register_index: index of the record's REGISTER entry.
+        reference: of the image's place in its screening, 32 bytes, under a key of the registry: it
+            tells nobody else which, and tells two disputes apart.
+        outcome: what was decided.
+        reason: why; one of `REASONS_OF` the outcome.
+    """
+
+    type: ClassVar[EntryType] = EntryType.DISPUTE
+
+    register_index: int
+    reference: bytes = field(repr=False)
+    outcome: DisputeOutcome
+    reason: DisputeReason
+
+    def __post_init__(self) -> None:
+        _index(self.register_index)
+        _check_hashes(self.reference)
+        if self.reason not in REASONS_OF.get(self.outcome, ()):
+            raise Malformed("a dispute has one of the stated outcomes, for a reason that fits it")
+
+    def encode(self) -> bytes:
+        """The entry's bytes."""
+        decided = u8(self.outcome) + u8(self.reason)
+        return _start(self.type) + u64(self.register_index) + self.reference + decided
+
+
+type Entry = Register | Withdraw | Erase | Session | Close | Certify | Snapshot | Day | Dispute
 
 
 def decode_entry(data: bytes) -> Entry:
@@ -322,6 +386,15 @@ def _day(reader: Reader) -> Day:
     return Day(reader.u32())
 
 
+def _dispute(reader: Reader) -> Dispute:
+    register_index, reference = reader.u64(), reader.take(_HASH_BYTES)
+    try:
+        outcome, reason = DisputeOutcome(reader.u8()), DisputeReason(reader.u8())
+    except ValueError:
+        raise Malformed("a dispute has one of the stated outcomes and reasons") from None
+    return Dispute(register_index, reference, outcome, reason)
+
+
 _BODIES: Final[Mapping[int, Callable[[Reader], Entry]]] = {
     EntryType.REGISTER: _register,
     EntryType.WITHDRAW: _withdraw,
@@ -331,6 +404,7 @@ _BODIES: Final[Mapping[int, Callable[[Reader], Entry]]] = {
     EntryType.CERTIFY: _certify,
     EntryType.SNAPSHOT: _snapshot,
     EntryType.DAY: _day,
+    EntryType.DISPUTE: _dispute,
 }
 
 
