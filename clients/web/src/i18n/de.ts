@@ -237,6 +237,15 @@ export const de: Messages = {
       "Für alle, die das Bild veröffentlichen: Das erste kommt durch ein Programm, das signiert, in das Bild selbst (C2PA); das zweite schickt Ihre eigene Website mit. Beides wirkt nur dort, wo es steht, und der Widerruf des Eintrags nimmt es nicht zurück.",
     exportCawg: "Für C2PA sichern (CAWG)",
     exportAipref: "Für eine Website sichern (AIPREF)",
+    disputed: "Angezweifelt",
+    disputes: {
+      STANDS:
+        "Ein Ersteller hat einen Ausschluss angezweifelt. Der Betreiber hat ihn geprüft; er bleibt (Protokolleintrag {index}).",
+      MISTAKEN:
+        "Ein Ersteller hat einen Ausschluss zu Recht angezweifelt: Es war ein anderes Bild (Protokolleintrag {index}). Ihr Eintrag gilt weiter.",
+      ERASED:
+        "Ein Ersteller hat einen Ausschluss angezweifelt, und der Betreiber hat diesen Eintrag als falsch erklärt beendet (Protokolleintrag {index}).",
+    },
   },
 
   verify: {
@@ -396,6 +405,7 @@ export const de: Messages = {
       "Einträge, die an ihrem letzten Tag geendet haben, sind im Protokoll nicht zu erkennen: Ihr letzter Tag geht niemanden etwas an.",
     large: "Das Protokoll hat {size} Nummern, etwa {megabytes} MB.",
     none: "Noch ist nichts veröffentlicht: Der erste Eintrag ergibt den ersten Prüfpunkt.",
+    disputes: "Entschiedene Zweifel an Ausschlüssen",
   },
 
   purposes: [

@@ -234,6 +234,15 @@ export const en = {
       "For who publishes the picture: the first goes into the picture itself, by a tool that signs it (C2PA); the second is sent along by your own website. They work only where they are put, and withdrawing the record does not take them back.",
     exportCawg: "Save for C2PA (CAWG)",
     exportAipref: "Save for a website (AIPREF)",
+    disputed: "Doubted",
+    disputes: {
+      STANDS:
+        "A builder doubted one exclusion. The operator looked, and it stands (log entry {index}).",
+      MISTAKEN:
+        "A builder doubted one exclusion, rightly: the picture was another one (log entry {index}). Your record goes on.",
+      ERASED:
+        "A builder doubted one exclusion, and the operator ended this record as wrongly stated (log entry {index}).",
+    },
   },
 
   verify: {
@@ -388,6 +397,7 @@ export const en = {
       "Records that ended on their last day are not told apart in the log: their last day is nobody's business.",
     large: "The log has {size} entries, about {megabytes} MB.",
     none: "Nothing is published yet: the first entry makes the first checkpoint.",
+    disputes: "Doubted exclusions decided",
   },
 
   purposes: [

@@ -236,6 +236,15 @@ export const fr: Messages = {
       "Pour qui publie l'image : la première va dans l'image même, par un outil qui signe (C2PA) ; la seconde est envoyée par votre propre site. Elles n'agissent que là où on les met, et retirer l'entrée ne les reprend pas.",
     exportCawg: "Enregistrer pour C2PA (CAWG)",
     exportAipref: "Enregistrer pour un site (AIPREF)",
+    disputed: "Mise en doute",
+    disputes: {
+      STANDS:
+        "Un constructeur a mis en doute une exclusion. L'exploitant l'a examinée, et elle reste (numéro {index} du journal).",
+      MISTAKEN:
+        "Un constructeur a mis en doute une exclusion, avec raison : c'était une autre image (numéro {index} du journal). Votre entrée continue.",
+      ERASED:
+        "Un constructeur a mis en doute une exclusion, et l'exploitant a mis fin à cette entrée, déclarée à tort (numéro {index} du journal).",
+    },
   },
 
   verify: {
@@ -393,6 +402,7 @@ export const fr: Messages = {
       "Les entrées terminées à leur dernier jour ne se distinguent pas dans le journal : leur dernier jour ne regarde personne.",
     large: "Le journal compte {size} numéros, environ {megabytes} Mo.",
     none: "Rien n'est encore publié : la première entrée donne le premier point de contrôle.",
+    disputes: "Doutes sur des exclusions, tranchés",
   },
 
   purposes: [

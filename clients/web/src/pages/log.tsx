@@ -138,6 +138,7 @@ function Counted({ counts }: { readonly counts: Counts }): JSX.Element {
     [log.closed, counts.closed],
     [log.certificates, counts.certificates],
     [log.snapshots, counts.snapshots],
+    [log.disputes, counts.disputes],
     ...(lastDay === null ? [] : [[log.lastDay, texts.day(lastDay)] as const]),
   ];
   return (

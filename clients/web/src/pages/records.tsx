@@ -12,7 +12,7 @@ import { Words, WordsField } from "../components/words";
 import { useTexts } from "../i18n";
 import { LogShortened, RecordsLost } from "../errors";
 import { isActive, type SavedRecord } from "../registrant";
-import { type Exclusions, LookingForExclusions } from "./records/exclusions";
+import { type Effects, LookingForExclusions } from "./records/exclusions";
 import { Keeping } from "./records/keeping";
 import { RecordCard } from "./records/record";
 import { Withdrawing } from "./records/withdrawing";
@@ -192,7 +192,7 @@ function Opened(props: {
   const [told, setTold] = useState("");
   const [error, setError] = useState<unknown>(null);
   const [phrase, setPhrase] = useState<string | null>(null);
-  const [exclusions, setExclusions] = useState<Exclusions>(new Map());
+  const [effects, setEffects] = useState<Effects>(new Map());
   const last = useRef<HTMLElement | null>(null);
 
   const attempt = async (work: () => Promise<void>): Promise<void> => {
@@ -258,7 +258,7 @@ function Opened(props: {
           <RecordCard
             key={record.index}
             record={record}
-            exclusions={isActive(record) ? exclusions.get(record.index) : undefined}
+            effect={isActive(record) ? effects.get(record.index) : undefined}
             onReceipt={() => void saveReceipt(record)}
             onSlip={() => void saveSlip(record)}
             onWithdraw={() => {
@@ -271,7 +271,7 @@ function Opened(props: {
       {known.records.some(isActive) && (
         <>
           <p class="hint">{t.records.slipHint}</p>
-          <LookingForExclusions records={known.records.filter(isActive)} onFound={setExclusions} />
+          <LookingForExclusions records={known.records.filter(isActive)} onFound={setEffects} />
         </>
       )}
       {asked !== null && (

@@ -7,8 +7,10 @@ import { Malformed, RegistryProblem, TransportError } from "../errors";
 import { type Bytes, decodeBase64, SPACES, type Use, USES } from "../protocol";
 import { MAX_INDEX } from "../protocol/log";
 import {
+  DISPUTE_OUTCOMES,
   type Exclusion,
   isStatus,
+  type OwnDispute,
   REACHES,
   type RecordStatus,
   type SpaceProtection,
@@ -105,6 +107,15 @@ export class Answer {
     const use = USES.find((each) => each.toUpperCase() === written);
     if (use === undefined) throw notUnderstood();
     return use;
+  }
+
+  /** The field `disputes`. */
+  disputes(): OwnDispute[] {
+    return this.each("disputes").map((each) => {
+      const outcome = DISPUTE_OUTCOMES.find((known) => known === each.text("outcome"));
+      if (outcome === undefined) throw notUnderstood();
+      return { index: each.number("index"), outcome };
+    });
   }
 
   /** The field `exclusions`; names that others gave are made fit to be shown. */

@@ -5,7 +5,7 @@
 
 import { type Bytes, encodeBase64, type RegistrationRequest } from "../protocol";
 import { type Answer, answerOf } from "./answers";
-import type { Exclusion, RecordStatus, SpaceProtection } from "./records";
+import type { Exclusion, OwnDispute, RecordStatus, SpaceProtection } from "./records";
 
 /** One request and how its answer is read. */
 export class Operation<Result> {
@@ -176,6 +176,8 @@ export interface OwnRecord {
   readonly protection: readonly SpaceProtection[];
   /** Screenings that left images out because of it, newest first, as far as they are told yet. */
   readonly exclusions: readonly Exclusion[];
+  /** What was decided where a builder disputed one of them. */
+  readonly disputes: readonly OwnDispute[];
 }
 
 /** Reads one's own record. */
@@ -193,6 +195,7 @@ export function ownRecord(asked: {
         exclusions {
           dataset organisation use day images sessionIndex certificate { index digest }
         }
+        disputes { index outcome }
       }
       ... on Problem { code message }
     }
@@ -213,6 +216,7 @@ export function ownRecord(asked: {
     imageDigest: answer.optionalOctets("imageDigest"),
     protection: answer.protection(),
     exclusions: answer.exclusions(),
+    disputes: answer.disputes(),
   }));
 }
 

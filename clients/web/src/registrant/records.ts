@@ -37,3 +37,13 @@ export interface Exclusion {
   /** The newest certificate of it, where one was logged: its CERTIFY entry and its digest. */
   readonly certificate: { readonly index: number; readonly digest: Bytes } | null;
 }
+
+/** What an operator can decide about an exclusion that a builder disputed. */
+export const DISPUTE_OUTCOMES = ["STANDS", "MISTAKEN", "ERASED"] as const;
+
+/** A builder disputed that a record excluded an image, and the operator decided. */
+export interface OwnDispute {
+  /** Of its DISPUTE entry. */
+  readonly index: number;
+  readonly outcome: (typeof DISPUTE_OUTCOMES)[number];
+}

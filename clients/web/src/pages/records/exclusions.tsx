@@ -6,15 +6,18 @@ import { useSession } from "../../app/session";
 import { Failure } from "../../components/failure";
 import { Button } from "../../components/parts";
 import { type Texts, useTexts } from "../../i18n";
-import type { Exclusion, SavedRecord } from "../../registrant";
+import type { Exclusion, OwnRecord, SavedRecord } from "../../registrant";
+
+/** What the registry tells of a record's effect. */
+export type Effect = Pick<OwnRecord, "exclusions" | "disputes">;
 
 /** By the record's number. */
-export type Exclusions = ReadonlyMap<number, readonly Exclusion[]>;
+export type Effects = ReadonlyMap<number, Effect>;
 
 /** Asks the registry about each record by itself. */
 export function LookingForExclusions(props: {
   readonly records: readonly SavedRecord[];
-  readonly onFound: (found: Exclusions) => void;
+  readonly onFound: (found: Effects) => void;
 }): JSX.Element {
   const { records: t, working } = useTexts().t;
   const { registrant } = useSession();
@@ -25,11 +28,10 @@ export function LookingForExclusions(props: {
   const look = async (): Promise<void> => {
     setBusy(true);
     setError(null);
-    const found = new Map<number, readonly Exclusion[]>();
+    const found = new Map<number, Effect>();
     try {
       for (const record of records) {
-        const { exclusions } = await registrant.check(record);
-        found.set(record.index, exclusions);
+        found.set(record.index, await registrant.check(record));
         onFound(new Map(found));
       }
     } catch (reason) {
@@ -54,10 +56,10 @@ export function LookingForExclusions(props: {
   );
 }
 
-export function ExclusionList(props: { readonly exclusions: readonly Exclusion[] }): JSX.Element {
+export function EffectList({ effect }: { readonly effect: Effect }): JSX.Element {
   const texts = useTexts();
   const { records } = texts.t;
-  const { exclusions } = props;
+  const { exclusions, disputes } = effect;
   return (
     <>
       <dt>{records.leftOut}</dt>
@@ -66,6 +68,10 @@ export function ExclusionList(props: { readonly exclusions: readonly Exclusion[]
       ) : (
         exclusions.map((each, at) => <dd key={at}>{inWords(texts, each)}</dd>)
       )}
+      {disputes.length > 0 && <dt>{records.disputed}</dt>}
+      {disputes.map(({ index, outcome }) => (
+        <dd key={index}>{texts.fill(records.disputes[outcome], { index })}</dd>
+      ))}
     </>
   );
 }

@@ -4,21 +4,21 @@ import type { JSX } from "preact";
 import { Button } from "../../components/parts";
 import { inWords } from "../../components/statements";
 import { type Texts, useTexts } from "../../i18n";
-import { type Exclusion, isActive, type SavedRecord, type SpaceProtection } from "../../registrant";
-import { ExclusionList } from "./exclusions";
+import { isActive, type SavedRecord, type SpaceProtection } from "../../registrant";
+import { type Effect, EffectList } from "./exclusions";
 import { Exports } from "./exports";
 
 export function RecordCard(props: {
   readonly record: SavedRecord;
-  /** Undefined: nobody has asked for them. */
-  readonly exclusions: readonly Exclusion[] | undefined;
+  /** Undefined: nobody has asked for it. */
+  readonly effect: Effect | undefined;
   readonly onReceipt: () => void;
   readonly onSlip: () => void;
   readonly onWithdraw: () => void;
 }): JSX.Element {
   const texts = useTexts();
   const { records } = texts.t;
-  const { record, exclusions, onReceipt, onSlip, onWithdraw } = props;
+  const { record, effect, onReceipt, onSlip, onWithdraw } = props;
   const { statement, protection, registerIndex } = record;
   const canReceipt = statement !== null && registerIndex !== null;
   const isOn = isActive(record) || record.stage === "withdrawing";
@@ -45,7 +45,7 @@ export function RecordCard(props: {
             <dd>{findsOf(texts, protection)}</dd>
           </>
         )}
-        {exclusions !== undefined && <ExclusionList exclusions={exclusions} />}
+        {effect !== undefined && <EffectList effect={effect} />}
       </dl>
       {(canReceipt || isOn) && (
         <p class="buttons">
