@@ -5,9 +5,11 @@ before it is asked for.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from consent_client.errors import MissingExtra
+from consent_client.errors import ConsentError, MissingExtra
 from consent_client.screening.stages import Engine, local
 
 
@@ -29,15 +31,16 @@ def engine_of(name: EngineName) -> Engine:
         return local
     try:
         if name is EngineName.RAY:
-            import ray  # noqa: F401, PLC0415 (no part of any extra)
+            import ray  # noqa: F401, PLC0415 (an extra of its own)
 
             return on_ray
         import pyspark  # noqa: F401, PLC0415
 
         return on_spark  # noqa: TRY300
     except ImportError:
-        package = "ray" if name is EngineName.RAY else "pyspark"
-        raise MissingExtra(f"this engine needs {package}: pip install {package}", package) from None
+        raise MissingExtra(
+            f"this engine needs a package: pip install 'consent-client[{name}]'", name.value
+        ) from None
 
 
 def on_ray[Item](work: Callable[[Item], object], items: Sequence[Item]) -> Iterator[object]:
@@ -46,11 +49,11 @@ def on_ray[Item](work: Callable[[Item], object], items: Sequence[Item]) -> Itera
 
     if not ray.is_initialized():
         ray.init(logging_level="ERROR", include_dashboard=False)
-    remote = ray.remote(num_cpus=1, max_retries=3)(work)
-    waiting = [remote.remote(item) for item in items]
+    remote = ray.remote(num_cpus=1, max_retries=3)(_done)
+    waiting = [remote.remote(work, item) for item in items]
     while waiting:
         done, waiting = ray.wait(waiting, num_returns=1)
-        yield from ray.get(done)
+        yield from map(_taken, ray.get(done))
 
 
 def on_spark[Item](work: Callable[[Item], object], items: Sequence[Item]) -> Iterator[object]:
@@ -58,4 +61,30 @@ def on_spark[Item](work: Callable[[Item], object], items: Sequence[Item]) -> Ite
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     context = SparkSession.builder.getOrCreate().sparkContext
-    yield from context.parallelize(items, max(1, len(items))).map(work).collect()
+    things = context.parallelize(items, max(1, len(items)))
+    yield from map(_taken, things.map(partial(_done, work)).collect())
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    """What was raised on purpose in a worker. Spark brings exceptions home as text only."""
+
+    kind: type[ConsentError]
+    arguments: tuple[object, ...]
+    attributes: dict[str, object]
+
+
+def _done[Item](work: Callable[[Item], object], item: Item) -> object:
+    """Work in a worker; what it raises on purpose would come out the same when it is run again."""
+    try:
+        return work(item)
+    except ConsentError as error:
+        return _Raised(type(error), error.args, vars(error))
+
+
+def _taken(found: object) -> object:
+    if not isinstance(found, _Raised):
+        return found
+    error = found.kind.__new__(found.kind, *found.arguments)
+    error.__dict__.update(found.attributes)
+    raise error
