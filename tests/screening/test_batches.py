@@ -10,9 +10,11 @@ import pyarrow as pa
 import pytest
 
 from consent_client.errors import MissingExtra, SnapshotError, UnknownColumns, UnknownSpace
+from consent_client.fingerprints.images import fingerprint_image
 from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.protocol.verdicts import Verdict
 from consent_client.screening import batches, confirming
+from consent_client.screening.batch_rows import BatchColumns
 from consent_client.screening.batches import Confirm, screen_batch
 from tests.support import planted
 
@@ -119,6 +121,66 @@ def test_malformed_rows_are_unknown_and_change_no_other(published):
 def _text_buffers(values):
     offsets = np.cumsum([0, *map(len, values)]).astype(np.int32)
     return pa.py_buffer(offsets.tobytes()), pa.py_buffer(b"".join(values))
+
+
+STRANGE = (
+    pa.array([1, None, -3, 2**62, 0], pa.int64()),
+    pa.array([2**64 - 1, None, 0, 1, 2], pa.uint64()),
+    pa.array([float("nan"), float("inf"), None, 1e300, -0.0], pa.float64()),
+    pa.array([True, None, False, True, None]),
+    pa.array([[1, 2], None, [], [None], [3]], pa.list_(pa.int8())),
+    pa.array([{"bytes": b"x"}, None, {"bytes": None}, {}, {"bytes": b""}]),
+    pa.array([{"path": "x"}, None, {"path": None}, {}, {"path": ""}]),
+    pa.array([0, None, 1, 2, 3], pa.timestamp("us")),
+    pa.array([b"\xff", None, b"", b"\0" * 40, b"x"], pa.binary()),
+    pa.array([b"x" * 32, None, b"y" * 32, b"z" * 32, b"w" * 32], pa.binary(32)),
+    pa.array(["\0", None, "", "a" * 70_000, "\U0010ffff"], pa.string()),
+    pa.array(["0" * 64, None, "g" * 64, "0" * 63, "F" * 64], pa.large_string()),
+    pa.array([1, None, 1, 2, 3], pa.int8()).dictionary_encode(),
+    pa.RunEndEncodedArray.from_arrays(pa.array([2, 5], pa.int32()), pa.array(["a", None])),
+    pa.nulls(5),
+)
+
+
+@pytest.mark.parametrize("number", range(len(STRANGE)))
+def test_columns_of_any_type_raise_nothing_and_clear_no_picture(published, number):
+    strange = STRANGE[number]
+    names = ("key", "image", "path", "url", "sha256", "original_width", "original_height", "said")
+    batch = pa.record_batch(dict.fromkeys((*names, "vector", "hash"), strange))
+    columns = BatchColumns(
+        *names[:7], opt_out=("said",), computed=(("sscd-1", "vector"), ("pdq-1", "hash"))
+    )
+    asked = published.screening(columns=columns, required_spaces=("sscd-1",), path_root="/nowhere")
+    result = screen_batch(batch, asked)
+    assert result.num_rows == 5
+    assert CLEAR not in result["verdict"].to_pylist()
+
+
+def test_fingerprints_that_were_computed_before_are_taken(published):
+    found = {each.key: fingerprint_image(each.image, ("pdq-1", "sscd-1")) for each in _readable()}
+    rows = [
+        {
+            "key": key,
+            "hash": made.fingerprints["pdq-1"][0],
+            "vector": (7 * np.frombuffer(made.fingerprints["sscd-1"][0], np.float16)).tolist(),
+        }
+        for key, made in found.items()
+    ]
+    rows.append({"key": "zero", "hash": None, "vector": [0.0] * 512})
+    rows.append({"key": "short", "hash": b"x", "vector": [1.0] * 511})
+    columns = BatchColumns("key", computed=(("pdq-1", "hash"), ("sscd-1", "vector")))
+    asked = published.screening(columns=columns)
+    assert asked.required_spaces == ("sscd-1",)
+    result = screen_batch(pa.RecordBatch.from_pylist(rows), asked)
+    candidates = by_key(result, "candidate")
+    assert candidates["light"]
+    assert candidates["heavy"]
+    assert by_key(result, "why")["zero"] == by_key(result, "why")["short"] == "MISSING_SPACE"
+    assert CLEAR in result["verdict"].to_pylist()
+
+
+def _readable():
+    return [each for each in planted.samples() if each.key not in planted.UNCHECKED]
 
 
 def test_no_rows_and_only_nulls(published):

@@ -5,6 +5,7 @@ import os
 import shutil
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,6 +23,7 @@ from consent_client.screening import batches, stages
 from consent_client.screening.stages import screen_shards
 from consent_client.transport import Patience
 from tests.support import layouts, planted
+from tests.support.shared_data import SHARED
 
 
 def screened(published, data, out, *, online=True, **asked):
@@ -286,3 +288,20 @@ def test_lists_of_addresses_need_no_pictures(published, tmp_path):
     assert kept.schema.equals(table.schema)
     assert kept.num_rows == 47
     assert np.unique(kept["URL"].to_pylist()).size == 47
+
+
+@pytest.mark.shared_data
+def test_a_thousand_real_rows_of_laion(published, tmp_path):
+    """Addresses as people wrote them; none of them is registered, and none is asked for."""
+    source = SHARED / "laion" / "test_1000.parquet"
+    if not source.exists():
+        pytest.skip("needs ../shared/data")
+    data = tables([Path(shutil.copy(source, tmp_path / "laion.parquet"))], NO_CHOICE, None)
+    summary = screened(published, data, tmp_path / "out")
+    assert summary.rows == 1_000
+    assert summary.excluded == 0
+    assert summary.candidates < 30  # chance hits: fewer than 1 %
+    assert summary.kept_rows == summary.verdicts["clear"] == 1_000 - summary.verdicts["unknown"]
+    assert summary.verdicts["unknown"] < 10  # addresses that are none
+    kept = pq.read_table(tmp_path / "out" / "kept" / "laion.parquet")
+    assert kept.schema.equals(pq.read_schema(source))

@@ -472,13 +472,8 @@ def _computed(value: object, space_id: str) -> bytes | None:
     of = SPACES[space_id]
     try:
         if of.kind is Kind.FLOAT and not isinstance(value, bytes):
-            vector = np.asarray(value, np.float32)
-            if vector.shape != (of.dimension,):
-                return None
-            norm = float(np.linalg.norm(vector))
-            if not norm > 0 or not np.isfinite(norm):
-                return None
-            return encode_float(vector / norm)
+            vector = np.asarray(value, np.float64)
+            return encode_float(vector) if vector.shape == (of.dimension,) else None
         data = bytes.fromhex(value) if isinstance(value, str) else value
         if not isinstance(data, bytes) or len(data) != of.size:
             return None
