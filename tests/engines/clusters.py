@@ -23,7 +23,7 @@ import psutil
 
 from tests.support.serving import free_port
 
-START_SECONDS = 120
+START_SECONDS = 300
 STORE_BYTES = 80 << 20
 LOOPBACK = "127.0.0.1"
 
