@@ -24,6 +24,7 @@ from registry.metrics_process import metrics_served
 from registry.services import operating
 from registry.services.clock import SystemClock
 from registry.settings import Settings
+from registry.space_commands import app as space
 from registry.vault.hardening import disable_core_dumps
 
 EXIT_ERROR = 1
@@ -45,6 +46,7 @@ builder = typer.Typer(no_args_is_help=True, help="Organisations that may screen.
 keys = typer.Typer(no_args_is_help=True, help="Key epochs and sealing keys.")
 main.add_typer(builder, name="builder")
 main.add_typer(keys, name="keys")
+main.add_typer(space, name="space")
 
 out = Console()
 err = Console(stderr=True)

@@ -64,6 +64,7 @@ class Query(LogQuery):
                     threshold=space.threshold,
                     finds=space.finds,
                     subject=space.subject,
+                    definition=space.definition,
                 )
                 for space in spaces_in_force(settings.face_threshold).values()
             ],

@@ -58,7 +58,8 @@ strawberry.enum(
     Reach,
     description="How different a copy may be and still be found: EDITED_COPIES, also crops, bars, "
     "captions and screenshots; NEAR_COPIES, only what hardly differs, because there are many "
-    "pictures of this kind that look alike.",
+    "pictures of this kind that look alike; NOT_MEASURED, by a model of the operator's own, of "
+    "which nothing is known here.",
 )
 
 
@@ -77,6 +78,11 @@ class Space:
     )
     finds: str = strawberry.field(description="In words.")
     subject: Subject
+    definition: str | None = strawberry.field(
+        description="Of a space of the operator's own: SHA-256 of what its space file says, in "
+        "hexadecimal. Compare it with your own file's before you send vectors. Null where the id "
+        "says it all."
+    )
 
 
 @strawberry.type(description="Every limit a client can run into.")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.errors import UnknownSpace
-from consent_client.protocol.spaces import SPACES, Kind, Space
+from consent_client.protocol.spaces import OWN_SPACES, SPACES, Kind, Space
 
 BORDER: Final = 0.05
 """How near a similarity lies to where a record matches for the verdict to tell something of the
@@ -178,9 +178,14 @@ def policy_for(records: int, face_threshold: float) -> Policy:
     Args:
         records: how many.
         face_threshold: least cosine of faces that match.
+
+    Returns:
+        Numbers for every float space. In one of the operator's own, for which there is neither bank
+        nor measurement, every record matches at the threshold of its space file.
     """
     policy = next((each for most, each in BY_SIZE if records <= most), BEYOND)
-    return policy.stricter("face-1", face_threshold)
+    own = {name: least_thresholds(SPACES[name]) for name in OWN_SPACES}
+    return replace(policy, spaces={**policy.spaces, **own}).stricter("face-1", face_threshold)
 
 
 def least_thresholds(space: Space) -> Thresholds:

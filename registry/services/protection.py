@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from consent_client.protocol.protection import Reach, SpaceProtection
-from consent_client.protocol.spaces import SPACES, Kind, Subject
+from consent_client.protocol.spaces import SPACES, Kind, Space, Subject
 
 EDITED_UP_TO: Final = 0.35
 """Greatest likeness to the bank at which edited copies are found, whatever the registry's size.
@@ -24,13 +24,15 @@ def protection(
         Nothing of exact spaces, which find the same and nothing else, nor of people.
     """
     return tuple(
-        SpaceProtection(name, _reach(SPACES[name].kind, nearest.get(name, ())))
+        SpaceProtection(name, _reach(SPACES[name], nearest.get(name, ())))
         for name in sorted(fingerprints)
         if SPACES[name].kind is not Kind.EXACT and SPACES[name].subject is Subject.WORK
     )
 
 
-def _reach(kind: Kind, nearest: Sequence[float]) -> Reach:
-    if kind is Kind.FLOAT and max(nearest, default=-1.0) <= EDITED_UP_TO:
+def _reach(space: Space, nearest: Sequence[float]) -> Reach:
+    if space.own is not None:
+        return Reach.NOT_MEASURED
+    if space.kind is Kind.FLOAT and max(nearest, default=-1.0) <= EDITED_UP_TO:
         return Reach.EDITED_COPIES
     return Reach.NEAR_COPIES

@@ -12,6 +12,8 @@ that was lost or damaged is begun anew with a base, under the next serial.
 
 import asyncio
 import hashlib
+import io
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,12 +27,13 @@ from consent_client.errors import ConsentError
 from consent_client.protocol.log import EntryType, decode_entry
 from consent_client.protocol.log import Snapshot as SnapshotEntry
 from consent_client.protocol.notes import NoteSigner
-from consent_client.protocol.spaces import SPACES
+from consent_client.protocol.spaces import SPACES, Space
 from consent_client.snapshots import code_sets, layout
 from consent_client.snapshots.codings import (
     MOST_TOP_SHARE,
     Codes,
     FloatCoding,
+    correlations_share,
     in_snapshots,
     measured_of,
     packaged,
@@ -316,6 +319,34 @@ def check_white(bank: Bank) -> None:
             if not top_share(coding, fingerprints) <= MOST_TOP_SHARE:
                 message = f"The coding of {name} is not white: its codes may not be published."
                 raise ConfigurationError(message)
+        own = SPACES[name].own
+        fitted_on = None if own is None else own.public_bytes()
+        if isinstance(coding, FloatCoding) and fitted_on is not None:
+            _check_public(SPACES[name], coding, fitted_on)
+
+
+def _check_public(space: Space, coding: FloatCoding, public: bytes) -> None:
+    """Refuses a coding that is not white on the public sample that it was fitted on.
+
+    Args:
+        space: whose.
+        coding: which.
+        public: what `<id>.public.npz` holds.
+
+    Raises:
+        ConfigurationError: it is not, or the file does not say.
+    """
+    share = np.inf
+    try:
+        with np.load(io.BytesIO(public), allow_pickle=False) as arrays:
+            covariance = arrays["covariance"].astype(np.float64)
+        if covariance.shape == (space.dimension, space.dimension):
+            share = correlations_share(coding, covariance)
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+        share = np.inf
+    if not share <= MOST_TOP_SHARE:
+        message = f"The coding of {space.id} is not white: its codes may not be published."
+        raise ConfigurationError(message)
 
 
 class Schedule:

@@ -32,6 +32,7 @@ import numpy as np
 
 from consent_client import operations
 from consent_client.errors import BadFingerprint, Malformed
+from consent_client.meeting import check_definitions
 from consent_client.operations import (
     Certification,
     ClosedScreening,
@@ -258,8 +259,14 @@ class Builder:
         )
 
     def registry(self) -> RegistryInfo:
-        """What the registry says about itself."""
-        return self._connection.run(operations.registry_info())
+        """What the registry says about itself.
+
+        Raises:
+            SpaceMismatch: it defines a space otherwise than it is defined here.
+        """
+        info = self._connection.run(operations.registry_info())
+        check_definitions(info)
+        return info
 
     def open_screening(
         self,
@@ -446,7 +453,9 @@ class AsyncBuilder:
 
     async def registry(self) -> RegistryInfo:
         """As `Builder.registry`."""
-        return await self._connection.run(operations.registry_info())
+        info = await self._connection.run(operations.registry_info())
+        check_definitions(info)
+        return info
 
     async def open_screening(
         self,

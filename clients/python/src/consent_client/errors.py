@@ -4,6 +4,7 @@
     ├── ProtocolError (also ValueError)   bytes or values that do not follow FORMATS
     │   ├── Malformed             lengths, order, padding, base64, JSON: the shape is wrong
     │   ├── UnknownSpace          no fingerprint space has this id
+    │   ├── BadSpaceFile          a file that defines a space of one's own, and is none
     │   ├── BadFingerprint        a fingerprint of the wrong size or not of norm 1
     │   ├── BadPhrase             not a recovery phrase
     │   ├── WeakKey               a public key that proves nothing: small order or non-canonical
@@ -35,6 +36,7 @@
     │   ├── Unreachable           a fault that may pass: no connection, no answer in time, a 5xx
     │   ├── InsecureRegistry      an address that would send fingerprints over an open line
     │   ├── RegistryKeyChanged    the registry shows another key than the one pinned
+    │   ├── SpaceMismatch         the registry defines a space of this id otherwise; `.space`
     │   ├── WrongAnswer           an answer that contradicts what was asked or the log
     │   │   ├── LogShortened          the log is shorter than it was
     │   │   └── RecordsLost           the log no longer holds records of ours; `.numbers` says which
@@ -93,6 +95,12 @@ class UnknownSpace(ProtocolError):
     """No fingerprint space has this id."""
 
     code = "UNKNOWN_SPACE"
+
+
+class BadSpaceFile(ProtocolError):
+    """A file that defines a space of one's own, and can not be read or says what it may not."""
+
+    code = "BAD_SPACE_FILE"
 
 
 class BadFingerprint(ProtocolError):
@@ -375,6 +383,20 @@ class RegistryKeyChanged(TransportError):
     """The registry shows another key or name than the one pinned at first use, or given."""
 
     code = "REGISTRY_KEY_CHANGED"
+
+
+class SpaceMismatch(TransportError):
+    """The registry defines a space otherwise than the space file here: nothing was sent.
+
+    Attributes:
+        space: its id.
+    """
+
+    code = "SPACE_MISMATCH"
+
+    def __init__(self, message: str, space: str) -> None:
+        super().__init__(message)
+        self.space = space
 
 
 class WrongAnswer(TransportError):

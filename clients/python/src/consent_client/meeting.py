@@ -6,11 +6,18 @@ sealed, so a changed key is refused, and loudly.
 
 from dataclasses import dataclass, replace
 
-from consent_client.errors import BadNote, ProtocolError, RegistryKeyChanged, WrongAnswer
+from consent_client.errors import (
+    BadNote,
+    ProtocolError,
+    RegistryKeyChanged,
+    SpaceMismatch,
+    WrongAnswer,
+)
 from consent_client.operations import RegistryInfo, registry_info
 from consent_client.protocol.notes import NoteVerifier
 from consent_client.protocol.origins import check_origin
 from consent_client.protocol.sealing import SealingKey, decode_sealing_keys
+from consent_client.protocol.spaces import SPACES
 from consent_client.state import PinnedRegistry, State
 from consent_client.transport import Connection
 
@@ -44,11 +51,13 @@ def meet(connection: Connection, state: State, given_key: str | None) -> Meeting
     Raises:
         RegistryKeyChanged: another key or name than the one pinned or given.
         BadNote: its sealing keys are not signed by that key.
+        SpaceMismatch: as `check_definitions`.
         StateError, RegistryProblem, TransportError.
     """
     info = connection.run(registry_info())
     verifier = _verifier(info)
     _check_key(verifier.vkey, given_key)
+    check_definitions(info)
     with state.locked():
         known = state.registry(info.origin)
         if given_key is None:
@@ -60,6 +69,25 @@ def meet(connection: Connection, state: State, given_key: str | None) -> Meeting
         if pinned != known:
             state.save_registry(pinned)
     return Meeting(info, pinned, known is None and given_key is None, sealing_keys)
+
+
+def check_definitions(info: RegistryInfo) -> None:
+    """Refuses a registry that means something else by the id of a space than this client does.
+
+    Vectors of two models are never compared: what they say of each other is chance.
+
+    Raises:
+        SpaceMismatch: a space of one id with two definitions.
+    """
+    for name in info.spaces:
+        here = SPACES.get(name)
+        if here is not None and here.definition != info.definitions.get(name):
+            raise SpaceMismatch(
+                f"this registry defines the space {name} otherwise than it is defined here: "
+                "nothing was sent. Get its space file from its operator, and name that in "
+                "CONSENT_SPACES.",
+                name,
+            )
 
 
 def _check_address(state: State, address: str, origin: str) -> None:

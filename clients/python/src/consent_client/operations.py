@@ -18,7 +18,6 @@ from consent_client.protocol.log import MAX_INDEX, DisputeOutcome, DisputeReason
 from consent_client.protocol.protection import Reach, SpaceProtection
 from consent_client.protocol.records import RegistrationRequest
 from consent_client.protocol.screening import Column
-from consent_client.protocol.spaces import SPACES
 from consent_client.protocol.statements import Use
 from consent_client.protocol.verdicts import Verdict
 
@@ -54,6 +53,7 @@ class RegistryInfo:
         verifier_key: note vkey that signs its sealing keys.
         sealing_keys: signed note with its sealing keys.
         spaces: ids of the fingerprint spaces it matches in.
+        definitions: of those that are the operator's own, the digest of the space file.
     """
 
     origin: str
@@ -64,6 +64,7 @@ class RegistryInfo:
     sealing_keys: str = field(repr=False)
     spaces: tuple[str, ...]
     limits: Limits
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +384,10 @@ class Answer:
             pass
         raise _not_understood()
 
+    def optional_text(self, name: str) -> str | None:
+        """Text, or null."""
+        return None if self._object.get(name) is None else self.text(name)
+
     def optional_octets(self, name: str) -> bytes | None:
         """Bytes, or null."""
         return None if self._object.get(name) is None else self.octets(name)
@@ -392,7 +397,7 @@ class Answer:
         found = []
         for each in self.each("protection"):
             space, reach = each.text("space"), each.text("reach")
-            if space not in SPACES or reach not in Reach:
+            if reach not in Reach:  # the space may be the operator's own, and unknown here
                 raise _not_understood()
             found.append(SpaceProtection(space, Reach(reach)))
         return tuple(found)
@@ -497,7 +502,7 @@ _REGISTRY = """
 query Registry {
   registry {
     origin software ready logSize verifierKey sealingKeys
-    spaces { id }
+    spaces { id definition }
     limits { bodyBytes blockImages candidates entriesPage }
   }
 }
@@ -525,6 +530,11 @@ def _read_info(answer: Answer) -> RegistryInfo:
             candidates=limits.number("candidates"),
             entries_page=limits.number("entriesPage"),
         ),
+        definitions={
+            space.text("id"): definition
+            for space in answer.each("spaces")
+            if (definition := space.optional_text("definition")) is not None
+        },
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from consent_client.adapters.columns import NO_CHOICE, ColumnChoice
 from consent_client.adapters.delimited import DelimitedSource
+from consent_client.adapters.embeddings import EmbeddingSource
 from consent_client.adapters.folder import FolderSource, holds_images
 from consent_client.adapters.parquet import ParquetSource
 from consent_client.adapters.rows import Source
@@ -43,12 +44,15 @@ class Reading:
         columns: of tables.
         root: folder that paths in tables are below; None: the table's folder.
         hardlink: keep files of a folder as hard links instead of copies.
+        embeddings: the float space that a folder's `img_emb/` holds vectors of; None: pictures,
+            paths or addresses are looked at.
     """
 
     form: Form | None = None
     columns: ColumnChoice = NO_CHOICE
     root: Path | None = None
     hardlink: bool = False
+    embeddings: str | None = None
 
 
 DEFAULT_READING: Final = Reading()
@@ -62,8 +66,11 @@ def open_source(text: str, reading: Reading = DEFAULT_READING) -> Source:
 
     Raises:
         SourceError: nothing there, several forms at once, or none that is read.
+        UnknownSpace: the space of embeddings has no vectors of works.
         MissingExtra: it needs pyarrow.
     """
+    if reading.embeddings is not None:
+        return EmbeddingSource(Path(text), reading.embeddings, reading.columns)
     form, paths = paths_of(text, reading.form)
     if form is Form.FOLDER:
         return FolderSource(paths[0], hardlink=reading.hardlink)

@@ -1,10 +1,10 @@
 """What every form of data set looks like to a screening."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ class Row:
         image: the picture's bytes, or where it lies; None where the row has none.
         url: the picture's address; None where the row has none.
         trouble: why the picture can not be read; None where it may be tried.
+        given: fingerprints that the source itself holds, by space.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Row:
     image: bytes | Path | None = field(default=None, repr=False)
     url: str | None = None
     trouble: ImageError | None = None
+    given: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         return self.key
@@ -90,6 +92,20 @@ class Source(Protocol):
         Raises:
             SourceError: as reading. OSError: the folder can not be written.
         """
+
+
+@runtime_checkable
+class GivesFingerprints(Protocol):
+    """A source whose rows hold fingerprints (`Row.given`)."""
+
+    @property
+    def given_spaces(self) -> tuple[str, ...]:
+        """In which spaces; nothing is computed in them."""
+
+
+def given_spaces(source: object) -> tuple[str, ...]:
+    """The spaces in which the rows of a source hold fingerprints; most hold none."""
+    return source.given_spaces if isinstance(source, GivesFingerprints) else ()
 
 
 def is_image_name(name: str) -> bool:

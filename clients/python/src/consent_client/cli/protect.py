@@ -168,7 +168,9 @@ def protect(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="sscd=FILE", help="A model file of your own."),
+        typer.Option(
+            "--model", metavar="NAME=FILE", help="A model file: sscd, or a space of your own."
+        ),
     ] = None,
 ) -> None:
     """State that pictures must not be used for AI training, or only so far as you say.

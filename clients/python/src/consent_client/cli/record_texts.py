@@ -35,6 +35,8 @@ def found_of(record: SavedRecord) -> str:
     reaches = {each.reach for each in record.protection}
     if Reach.EDITED_COPIES in reaches:
         return "edited copies too"
+    if reaches == {Reach.NOT_MEASURED}:
+        return "what a model of the operator's finds; not measured here"
     return "near-exact copies only" if reaches else "the very same only"
 
 
@@ -50,6 +52,11 @@ def limits_of(record: SavedRecord) -> str:
         return (
             "Only the very same file, or the very same address, will be found: any change to the "
             "picture makes it another."
+        )
+    if reaches == {Reach.NOT_MEASURED}:
+        return (
+            "The very same file, or the very same address, will be found; and what else a model of "
+            "this registry's operator finds, which was not measured here."
         )
     if any(each.space == "sscd-1" for each in record.protection):
         return (

@@ -185,12 +185,22 @@ def screen(
     hardlink: Annotated[
         bool, typer.Option("--hardlink", help="Keep a folder's files as hard links, not copies.")
     ] = False,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            help="SOURCE is a folder as clip-retrieval writes it, and img_emb/*.npy holds vectors "
+            "of this space. That they are of its model is your word.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that fingerprint. Default: one per core.")
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="sscd=FILE", help="A model file of your own."),
+        typer.Option(
+            "--model", metavar="NAME=FILE", help="A model file: sscd, or a space of your own."
+        ),
     ] = None,
 ) -> None:
     """Screen a data set and write the part of it that may be kept.
@@ -210,6 +220,7 @@ def screen(
         usage("--certify and --signing-key go together")
     if certify and (faces or keep_unknown):
         usage("--certify goes with neither --faces nor --keep-unknown: it is about works checked")
+    _check_embeddings(embeddings, other=certify or contest or faces or confirm is not None)
     order = Order(
         dataset=dataset,
         use=chosen_use(use),
@@ -248,7 +259,7 @@ def screen(
     if snapshot is not None or engine != "local" or opt_out_column or provider is not Provider.CPU:
         usage("--snapshot, --engine, --provider, --opt-out-column go with --confirm online or none")
     choice = ColumnChoice(image_column, path_column, url_column, key_column)
-    reading = Reading(_form(form), choice, path_root, hardlink)
+    reading = Reading(_form(form), choice, path_root, hardlink, embeddings)
     token = given_token(token_file)
     address = common.address()
     from consent_client.screening.run import screen_source  # noqa: PLC0415 (needs extras)
@@ -295,6 +306,14 @@ def screen(
 def _end(excluded: int, *, fail_on_match: bool) -> None:
     if fail_on_match and excluded:
         raise typer.Exit(EXIT_MATCHES)
+
+
+def _check_embeddings(space_id: str | None, *, other: bool) -> None:
+    if space_id is not None and other:
+        usage(
+            "--embeddings goes with none of --certify, --contest, --faces and --confirm: there are "
+            "no files, and the registry is asked about every row"
+        )
 
 
 def _form(name: str | None) -> Form | None:

@@ -12,20 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent_client.errors import MissingModel, UnknownSpace
-from consent_client.fingerprints import exact, face, pdq, sscd
+from consent_client.fingerprints import exact, face, own, pdq, sscd
 from consent_client.fingerprints.borders import without_border
 from consent_client.fingerprints.face_models import FaceModel, load_face_model
 from consent_client.fingerprints.loading import decoded, read_source, source_name
 from consent_client.fingerprints.onnx_sessions import Provider
 from consent_client.fingerprints.pillow import Image
 from consent_client.protocol.fingerprints import encode_float
+from consent_client.protocol.own_spaces import Model
+from consent_client.protocol.spaces import OWN_SPACES
 
 IMAGE_SPACES: Final = (pdq.SPACE, exact.SPACE, sscd.SPACE)
 """Spaces of pictures as works and of their files, in ascending order of id: what is computed where
 nothing else is said. `url-1` is of addresses."""
 
-PICTURE_SPACES: Final = (face.SPACE, *IMAGE_SPACES)
-"""Everything that can be computed of a picture. `face-1` only where it is asked for by name."""
+PICTURE_SPACES: Final = (face.SPACE, *IMAGE_SPACES, *OWN_SPACES)
+"""Everything that can be computed of a picture. `face-1` only where it is asked for by name, spaces
+of one's own only with their model files."""
 
 _NO_FILES: Final[Mapping[str, Path]] = MappingProxyType({})
 
@@ -51,6 +54,7 @@ type Screened = Source | Bordered
 
 type _Hashes = Callable[[pdq.Samples], tuple[pdq.Hash, ...]]
 type _Views = Callable[[Image.Image], NDArray[np.uint8]]
+type _OwnViews = Callable[[Image.Image, Model], NDArray[np.float32]]
 type _Faces = Callable[[Image.Image, FaceModel], NDArray[np.float32] | None]
 
 
@@ -60,6 +64,7 @@ class Models:
 
     of_sscd: sscd.SscdModel | None = None
     of_faces: FaceModel | None = None
+    of_own: Mapping[str, own.OwnModel] = field(default_factory=dict)
 
     @property
     def sscd(self) -> sscd.SscdModel:
@@ -85,6 +90,7 @@ class _Methods:
     hashes: _Hashes
     views: _Views
     faces: _Faces
+    own_views: _OwnViews
 
 
 class Missing(StrEnum):
@@ -133,13 +139,17 @@ def load_models(
         StateError: the folder that the models for faces are prepared in can not be written.
     """
     check_spaces(spaces)
-    if not files.keys() <= {sscd.SPACE}:
-        raise UnknownSpace(f"only {sscd.SPACE} takes a model file")
+    takes = (sscd.SPACE, *OWN_SPACES)
+    if not files.keys() <= set(takes):
+        raise UnknownSpace(f"model files are taken for {', '.join(takes)}")
     return Models(
         of_sscd=(
             sscd.load_model(files.get(sscd.SPACE), provider) if sscd.SPACE in spaces else None
         ),
         of_faces=load_face_model() if face.SPACE in spaces else None,
+        of_own={
+            name: own.load_own_model(name, files.get(name)) for name in OWN_SPACES if name in spaces
+        },
     )
 
 
@@ -180,7 +190,7 @@ def fingerprint_image(
         ImageError: the file can not be fingerprinted, or a model is missing.
         StateError: as `load_models`.
     """
-    methods = _Methods(_one_hash, sscd.view, face.screening_vectors)
+    methods = _Methods(_one_hash, sscd.view, face.screening_vectors, own.view)
     return _compute(source, spaces, name, models, methods)
 
 
@@ -214,7 +224,7 @@ def registration_fingerprints(
     def chosen(picture: Image.Image, model: FaceModel) -> NDArray[np.float32]:
         return face.registration_vectors(picture, face_number, model, called)
 
-    methods = _Methods(pdq.hash_orientations, sscd.view_and_mirror, chosen)
+    methods = _Methods(pdq.hash_orientations, sscd.view_and_mirror, chosen, own.view_and_mirror)
     return _compute(source, spaces, name, models, methods)
 
 
@@ -243,8 +253,15 @@ def _compute(
             if face.SPACE in spaces:
                 _put(face.SPACE, _faces(picture, methods.faces, loaded.face), found, missing)
             seen = methods.views(picture) if sscd.SPACE in spaces else None
+            own_seen = {
+                name: methods.own_views(picture, model.model)
+                for name, model in loaded.of_own.items()
+                if name in spaces
+            }
         if seen is not None:
             found[sscd.SPACE] = tuple(map(encode_float, loaded.sscd.embed(seen)))
+        for own_name, views in own_seen.items():
+            found[own_name] = tuple(map(encode_float, loaded.of_own[own_name].embed(views)))
     return ImageFingerprints(dict(sorted(found.items())), missing)
 
 

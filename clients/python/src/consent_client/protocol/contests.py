@@ -25,9 +25,12 @@ MAX_CONTESTED: Final = 1_000
 """Most rows in one contest: with their crops 6 MB of sscd, as much as a block of 6,000 images."""
 
 CONTEST_SPACES: Final = tuple(
-    each.id for each in SPACES.values() if each.kind is Kind.FLOAT and each.subject is Subject.WORK
+    each.id
+    for each in SPACES.values()
+    if each.kind is Kind.FLOAT and each.subject is Subject.WORK and each.own is None
 )
-"""Spaces in which a match is a matter of degree, so that crops say more: ascending."""
+"""Spaces in which a match is a matter of degree, so that crops say more: ascending. What crops of
+a space of somebody's own would say, nobody measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,8 @@ class Reach(StrEnum):
     """Crops, bars, captions and screenshots too."""
     NEAR_COPIES = "NEAR_COPIES"
     """Only what hardly differs."""
+    NOT_MEASURED = "NOT_MEASURED"
+    """By a model of the operator's: what it finds was not measured here."""
 
 
 @dataclass(frozen=True, slots=True)

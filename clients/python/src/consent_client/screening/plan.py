@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from consent_client.adapters.rows import Source
+from consent_client.adapters.rows import Source, given_spaces
 from consent_client.errors import OutputError, SourceChanged, UnknownSpace
 from consent_client.operations import Screening
 from consent_client.protocol.spaces import MAX_SPACES, PERSON_SPACES, SPACES
@@ -177,12 +177,18 @@ def choose_spaces(
             here; or a space of people is required and not opted in to.
     """
     _check_people(source, known, required or (), opt_in)
+    given = given_spaces(source)
     able = {*computable, *opt_in} if source.has_images else set[str]()
+    for name in given:
+        if name not in known:
+            raise UnknownSpace(f"this registry does not match in {name}, which the vectors are of")
+    able.update(given)
     if source.has_urls:
         able.add(_URL)
     spaces = tuple(sorted(able & set(known)))[:MAX_SPACES]
     if required is None:
-        return spaces, default_required(spaces, has_images=source.has_images)
+        looked_at = source.has_images or bool(given)
+        return spaces, default_required(spaces, has_images=looked_at)
     for name in required:
         if name not in SPACES:
             raise UnknownSpace(f"there is no fingerprint space {name!r}")

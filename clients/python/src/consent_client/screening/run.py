@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from consent_client.adapters.parquet import arrow
-from consent_client.adapters.rows import Row, Source
+from consent_client.adapters.rows import Row, Source, given_spaces
 from consent_client.builder import Builder
 from consent_client.errors import (
     BadUrl,
@@ -130,8 +130,9 @@ def screen_source(
 def make_plan(source: Source, order: Order, info: RegistryInfo) -> Plan:
     """What will be asked of this registry about this data set."""
     computable = available_spaces() if source.has_images else ()
-    if _SSCD in order.model_files and source.has_images:
-        computable = tuple(sorted({*computable, _SSCD}))
+    if source.has_images:
+        computable = tuple(sorted({*computable, *order.model_files}))
+    computable = tuple(sorted({*computable, *given_spaces(source)}))
     if order.spaces is not None:
         computable = _chosen(computable, order.spaces)
     spaces, required = choose_spaces(
@@ -275,17 +276,26 @@ class _Run:
         self._excluded += self._asking.ask(block, [each.fingerprints for each in candidates])
 
     def _fingerprinted(self, rows: Iterator[Row]) -> Iterator[Fingerprinted]:
-        return fingerprinted(rows, self._plan, self._order, self._on_trouble)
+        given = given_spaces(self._source)
+        return fingerprinted(rows, self._plan, self._order, self._on_trouble, given)
 
 
 def fingerprinted(
-    rows: Iterator[Row], plan: Plan, order: Order, on_trouble: Callable[[ImageError], None]
+    rows: Iterator[Row],
+    plan: Plan,
+    order: Order,
+    on_trouble: Callable[[ImageError], None],
+    given: Collection[str] = (),
 ) -> Iterator[Fingerprinted]:
-    """Rows with their fingerprints in the plan's spaces; without any where they can not be read."""
-    spaces = [name for name in plan.spaces if name != _URL]
+    """Rows with their fingerprints in the plan's spaces; without any where they can not be read.
+
+    What rows hold in the spaces of `given` is not computed.
+    """
+    spaces = [name for name in plan.spaces if name != _URL and name not in given]
     if not spaces:
         for row in rows:
-            yield Fingerprinted(row, _of_url(row, plan))
+            held = {name: row.given[name] for name in row.given if name in plan.spaces}
+            yield Fingerprinted(row, {**held, **_of_url(row, plan)})
         return
     models = load_models(spaces, order.model_files)
     sources = ((replace(row, image=None), b"" if row.image is None else row.image) for row in rows)

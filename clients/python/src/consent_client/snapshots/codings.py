@@ -22,8 +22,15 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from consent_client.errors import BadFingerprint, Malformed, SnapshotDamaged, UnknownSpace
-from consent_client.protocol.spaces import SPACES, Kind, Space
+from consent_client.errors import (
+    BadFingerprint,
+    BadSpaceFile,
+    Malformed,
+    SnapshotDamaged,
+    UnknownSpace,
+)
+from consent_client.protocol.own_spaces import BILLION, MILLION
+from consent_client.protocol.spaces import OWN_SPACES, SPACES, Kind, Space
 
 type Codes = NDArray[np.uint8]
 """uint8[n, bytes]: most significant bit first, the bits after the last one zero."""
@@ -165,7 +172,7 @@ EXACT: Final = Measured(1, 0, 1.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packaged:
-    """The codings that come with this package.
+    """The codings that come with this package, and those of the spaces of one's own.
 
     Attributes:
         codings: of each binary and float space of works.
@@ -189,6 +196,7 @@ def packaged() -> Packaged:
 
     Raises:
         SnapshotDamaged: the package is.
+        BadSpaceFile: what lies beside a space file is not what it names.
     """
     folder = files("consent_client.snapshots") / "data"
     codings: dict[str, BinaryCoding | FloatCoding] = {}
@@ -210,9 +218,46 @@ def packaged() -> Packaged:
             )
     except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile):
         raise SnapshotDamaged("the codings that come with this package are damaged") from None
+    for name in OWN_SPACES:
+        _add_own(SPACES[name], codings, measured, digests)
     return Packaged(
         MappingProxyType(codings), MappingProxyType(measured), MappingProxyType(digests)
     )
+
+
+def _add_own(
+    space: Space,
+    codings: dict[str, BinaryCoding | FloatCoding],
+    measured: dict[str, Measured],
+    digests: dict[str, bytes],
+) -> None:
+    own = space.own
+    data = None if own is None else own.coding_bytes()
+    if own is None or own.file.coding is None or data is None:
+        return
+    about = own.file.coding
+    try:
+        codings[space.id] = read_coding(space.id, data)
+    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile):
+        raise BadSpaceFile(f"the coding of {space.id} is damaged") from None
+    digests[space.id] = hashlib.sha256(data).digest()
+    measured[space.id] = Measured(
+        version=version_of(own.file.definition),
+        radius=about.radius,
+        recall=about.recall_ppm / MILLION,
+        false_pair=about.false_pair_ppb / BILLION,
+        leakage=about.leakage_ppm / MILLION,
+        expected_leakage=about.expected_leakage_ppm / MILLION,
+    )
+
+
+def version_of(definition: str) -> int:
+    """The version of the coding of a space of one's own.
+
+    It is of the whole definition: a snapshot made by another model, threshold or coding is not read
+    as if it were by this one.
+    """
+    return int(definition[:8], 16)
 
 
 def read_coding(space_id: str, data: bytes) -> BinaryCoding | FloatCoding:
@@ -274,6 +319,23 @@ def top_share(coding: FloatCoding, public: NDArray[np.uint8]) -> float:
         The greatest eigenvalue of the outputs' correlations: 1 where none tells of another.
     """
     correlations = np.corrcoef(coding.outputs(public), rowvar=False)
+    return float(np.linalg.eigvalsh(correlations)[-1])
+
+
+def correlations_share(coding: FloatCoding, covariance: NDArray[np.float64]) -> float:
+    """As `top_share`, of pictures of which only the covariance is known.
+
+    Args:
+        coding: which.
+        covariance: float64[dimension, dimension] of public fingerprints.
+    """
+    rows = coding.rows.astype(np.float64)
+    between = rows @ covariance @ rows.T
+    scale = np.sqrt(np.diag(between))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlations = between / np.outer(scale, scale)
+    if not np.isfinite(correlations).all():  # an output that never changes tells nothing
+        return float(coding.bits)
     return float(np.linalg.eigvalsh(correlations)[-1])
 
 
