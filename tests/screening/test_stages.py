@@ -131,6 +131,8 @@ def test_unconfirmed_candidates_are_not_kept(published, tmp_path):
     assert summary.verdicts["exclude"] == 0
     assert summary.candidates >= 4
     assert summary.kept_rows == summary.verdicts["clear"] <= 2
+    unchecked = screened(published, data, out, online=False, keep_unknown=True)
+    assert unchecked.kept_rows == summary.kept_rows + len(planted.UNCHECKED)  # no candidate
     # with the same folder, a later run only confirms
     before = {path: path.stat().st_mtime_ns for path in out.rglob("stage-one/*.parquet")}
     assert len(before) == 2

@@ -48,7 +48,8 @@ class Keep:
         """
         kept: list[bool] = []
         for row in results(table, self.screening).to_pylist():
-            unknown = row["verdict"] == Verdict.UNKNOWN and row["serial"] > 0
+            looked_at = row["serial"] > 0 and not row["candidate"]
+            unknown = row["verdict"] == Verdict.UNKNOWN and looked_at
             kept.append(row["verdict"] in _KEPT or (self.keep_unknown and unknown))
         return kept
 
@@ -80,7 +81,7 @@ def keep_cleared(dataset: Any, screening: ScreenBatch, *, keep_unknown: bool = F
     Args:
         dataset: `datasets.Dataset` or `IterableDataset` (streaming).
         screening: what is asked.
-        keep_unknown: keep what could not be checked; never because of the snapshot.
+        keep_unknown: keep what could not be checked; never candidates, nor because of the snapshot.
 
     Returns:
         A data set of the same kind, in the plain Python format.

@@ -235,8 +235,8 @@ def screen_shards(
         out: folder for results, empty or of an earlier run; made if missing.
         builder: connected to the registry; None: candidates stay UNKNOWN.
         dataset: its name, which the registry sees.
-        keep_unknown: keep what could not be checked; never what could not be checked because of the
-            snapshot.
+        keep_unknown: keep what could not be checked; never candidates that nobody was asked about,
+            nor what could not be checked because of the snapshot.
         restart: forget an earlier run.
         engine: runs the first stage.
         on_progress: told after each shard.
@@ -383,7 +383,8 @@ class _Writing:
             serials = np.array(batch.column("serial").to_pylist(), np.int64)
             keep = (verdicts == Verdict.CLEAR) | (verdicts == Verdict.PERMIT)
             if self._keep_unknown:
-                keep |= (verdicts == Verdict.UNKNOWN) & (serials > 0)
+                asked_of_nobody = np.array(batch.column("candidate").to_pylist(), np.bool_)
+                keep |= (verdicts == Verdict.UNKNOWN) & (serials > 0) & ~asked_of_nobody
             parts.append(keep)
             _count(counts, batch, verdicts)
             rows = [
