@@ -27,7 +27,8 @@ from consent_client.errors import ConsentError
 from consent_client.protocol.log import EntryType, decode_entry
 from consent_client.protocol.log import Snapshot as SnapshotEntry
 from consent_client.protocol.notes import NoteSigner
-from consent_client.protocol.spaces import SPACES, Space
+from consent_client.protocol.own_spaces import SpaceFile
+from consent_client.protocol.spaces import SPACES
 from consent_client.snapshots import code_sets, layout
 from consent_client.snapshots.codings import (
     MOST_TOP_SHARE,
@@ -321,11 +322,11 @@ def check_white(bank: Bank) -> None:
                 raise ConfigurationError(message)
         own = SPACES[name].own
         fitted_on = None if own is None else own.public_bytes()
-        if isinstance(coding, FloatCoding) and fitted_on is not None:
-            _check_public(SPACES[name], coding, fitted_on)
+        if own is not None and isinstance(coding, FloatCoding) and fitted_on is not None:
+            check_fitted(own.file, coding, fitted_on)
 
 
-def _check_public(space: Space, coding: FloatCoding, public: bytes) -> None:
+def check_fitted(space: SpaceFile, coding: FloatCoding, public: bytes) -> None:
     """Refuses a coding that is not white on the public sample that it was fitted on.
 
     Args:

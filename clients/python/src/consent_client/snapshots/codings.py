@@ -267,19 +267,29 @@ def read_coding(space_id: str, data: bytes) -> BinaryCoding | FloatCoding:
         ValueError, KeyError, OSError, EOFError, BadZipFile: it is not one of this space.
     """
     space = SPACES[space_id]
+    if space.kind is not Kind.BINARY:
+        return read_float_coding(space.dimension, data)
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        if space.kind is Kind.BINARY:
-            positions = arrays["positions"]
-            _check(positions, np.int64, (len(positions),))
-            if len(np.unique(positions)) != len(positions) or not len(positions):
-                raise ValueError("bits are sampled once each")
-            if positions.min() < 0 or positions.max() >= space.dimension:
-                raise ValueError("a bit that there is not")
-            return BinaryCoding(positions)
+        positions = arrays["positions"]
+    _check(positions, np.int64, (len(positions),))
+    if len(np.unique(positions)) != len(positions) or not len(positions):
+        raise ValueError("bits are sampled once each")
+    if positions.min() < 0 or positions.max() >= space.dimension:
+        raise ValueError("a bit that there is not")
+    return BinaryCoding(positions)
+
+
+def read_float_coding(dimension: int, data: bytes) -> FloatCoding:
+    """The coding behind a file of a float space.
+
+    Raises:
+        ValueError, KeyError, OSError, EOFError, BadZipFile: it is none of this dimension.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         rows, offsets = arrays["rows"], arrays["offsets"]
-        _check(rows, np.int16, (len(offsets), space.dimension))
-        _check(offsets, np.int64, (len(rows),))
-        return FloatCoding(rows, offsets)
+    _check(rows, np.int16, (len(offsets), dimension))
+    _check(offsets, np.int64, (len(rows),))
+    return FloatCoding(rows, offsets)
 
 
 def coding_of(space_id: str, exact_bits: int) -> Coding:
