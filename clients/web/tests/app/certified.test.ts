@@ -16,24 +16,23 @@ import {
   type Bytes,
   Checkpoint,
   certifyDigest,
-  concat,
   decodeBase64,
   decodeEntry,
   type Entry,
   encodeEntry,
   leafHash,
   NoteVerifier,
-  parseTilePath,
   rootOf,
   verifyCertificate,
 } from "../../src/protocol";
 import type { Placed } from "../../src/registrant/own-log";
 import { provenEntries } from "../../src/registrant/proven-log";
 import { hasPython, runPython } from "../support/python";
+import { tile } from "../support/tiles";
 import { hex } from "../support/vectors";
 
-/** Entries of others before the session: more than a tile, so that some lie in higher ones. */
-const BEFORE = 70_000;
+/** Entries of others before the session: more than a page and a tile. */
+const BEFORE = 5_000;
 /** Where reading begins, as the registry's pages do. */
 const PAGE = 4_096;
 const AT = BEFORE + 77;
@@ -206,15 +205,3 @@ describe.skipIf(!hasPython)("a certificate", () => {
 });
 
 const hashOf = (entry: Entry): Bytes => leafHash(encodeEntry(entry));
-
-/** A tile of the tree over leaf hashes, as a registry publishes it. */
-function tile(leaves: readonly Bytes[], path: string): Bytes | null {
-  const { level, index, width } = parseTilePath(path);
-  if (level === "entries") return null;
-  const across = 256 ** level;
-  const first = index * 256;
-  const hashes = Array.from({ length: width }, (_, at) =>
-    rootOf(leaves.slice((first + at) * across, (first + at + 1) * across)),
-  );
-  return concat(...hashes);
-}
