@@ -472,7 +472,8 @@ def _computed(value: object, space_id: str) -> bytes | None:
     of = SPACES[space_id]
     try:
         if of.kind is Kind.FLOAT and not isinstance(value, bytes):
-            vector = np.asarray(value, np.float64)
+            with np.errstate(over="ignore"):  # what does not fit is not finite, and refused
+                vector = np.asarray(value, np.float64).astype(np.float32)
             return encode_float(vector) if vector.shape == (of.dimension,) else None
         data = bytes.fromhex(value) if isinstance(value, str) else value
         if not isinstance(data, bytes) or len(data) != of.size:
