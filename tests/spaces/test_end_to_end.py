@@ -220,12 +220,10 @@ def test_a_published_snapshot_has_the_space_and_tells_copies_from_others(
     server, consent, registered, vectors, spaces, tmp_path
 ):
     server.command("publish")
-    told = json.loads(consent("snapshot", "pull", "--json").stdout)
+    folder = tmp_path / "snapshot"
+    told = json.loads(consent("snapshot", "pull", "--folder", folder, "--json").stdout)
     assert told["spaces"][SPACE]["bits"] == 256
     np.save(tmp_path / "vectors.npy", vectors)
-    (folder,) = {path.parent for path in Path(told["folder"]).glob("bootstrap*")} or {
-        Path(told["folder"])
-    }
     key = server.ask("{ registry { verifierKey } }")["data"]["registry"]["verifierKey"]
     verdicts = _run(
         [sys.executable, "-c", FIRST_STAGE],
@@ -236,12 +234,14 @@ def test_a_published_snapshot_has_the_space_and_tells_copies_from_others(
     assert copy == Verdict.UNKNOWN  # a candidate, which the registry confirms
     assert Verdict.CLEAR in {coffee, rocket}  # either may be a candidate by chance
     # Whoever does not have the space reads the rest of the snapshot all the same.
-    assert consent("snapshot", "verify", named=None).returncode == 0
-    # And whoever defines it otherwise is refused: 5, as for anything that is not what was signed.
-    assert consent("snapshot", "verify", named=_fitted_otherwise(spaces, tmp_path), check=False)
+    verify = ("snapshot", "verify", "--folder", folder, "--json")
+    assert consent(*verify, named=None).returncode == 0
+    # Whoever defines it otherwise is refused, without asking the registry.
+    refused = consent(*verify, named=_defined_otherwise(spaces, tmp_path), check=False)
+    assert json.loads(refused.stdout)["error"]["code"] == "SNAPSHOT_DAMAGED"
 
 
-def _fitted_otherwise(spaces, folder):
+def _defined_otherwise(spaces, folder):
     """The same coding and id, another threshold."""
     value = json.loads(spaces[0].read_text())
     value["threshold"] = 0.8
