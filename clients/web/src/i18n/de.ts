@@ -231,7 +231,7 @@ export const de: Messages = {
     leftOutNone: "Noch nichts, soweit das Register es sagt.",
     images: { one: "Ein Bild", other: "{count} Bilder" },
     leftOutOf: "{images} weggelassen aus „{dataset}“ von {organisation}, für: {use}. {day}.",
-    leftOutCertified: "Ihr Zertifikat ist Eintrag {index} des öffentlichen Protokolls.",
+    leftOutCertified: "Ihr Zertifikat ist Nummer {index} des öffentlichen Protokolls.",
     exportTitle: "Dieselbe Erklärung für andere Orte",
     exportLead:
       "Für alle, die das Bild veröffentlichen: Das erste kommt durch ein Programm, das signiert, in das Bild selbst (C2PA); das zweite schickt Ihre eigene Website mit. Beides wirkt nur dort, wo es steht, und der Widerruf des Eintrags nimmt es nicht zurück.",
@@ -240,11 +240,11 @@ export const de: Messages = {
     disputed: "Angezweifelt",
     disputes: {
       STANDS:
-        "Ein Ersteller hat einen Ausschluss angezweifelt. Der Betreiber hat ihn geprüft; er bleibt (Protokolleintrag {index}).",
+        "Ein Ersteller hat einen Ausschluss angezweifelt. Der Betreiber hat ihn geprüft; er bleibt (Nummer {index} des Protokolls).",
       MISTAKEN:
-        "Ein Ersteller hat einen Ausschluss zu Recht angezweifelt: Es war ein anderes Bild (Protokolleintrag {index}). Ihr Eintrag gilt weiter.",
+        "Ein Ersteller hat einen Ausschluss zu Recht angezweifelt: Es war ein anderes Bild (Nummer {index} des Protokolls). Ihr Eintrag gilt weiter.",
       ERASED:
-        "Ein Ersteller hat einen Ausschluss angezweifelt, und der Betreiber hat diesen Eintrag als falsch erklärt beendet (Protokolleintrag {index}).",
+        "Ein Ersteller hat einen Ausschluss angezweifelt, und der Betreiber hat diesen Eintrag als falsch erklärt beendet (Nummer {index} des Protokolls).",
     },
   },
 
@@ -313,9 +313,9 @@ export const de: Messages = {
       says: "Es sagt: {screened} Bilder wurden dem Register {registry} für die Nutzung „{use}“ gezeigt, und {shipped} davon sind in der Datensammlung.",
       signed: "Der Ersteller hat es unterschrieben.",
       logged:
-        "Das öffentliche Protokoll bestätigt es: Welche Bilder gemeint sind, stand als Eintrag {session} fest, vor der ersten Antwort; alle waren mit Eintrag {close} beantwortet; und dies ist das letzte Zertifikat darüber, Eintrag {certify}.",
+        "Das öffentliche Protokoll bestätigt es: Welche Bilder gemeint sind, stand als Nummer {session} fest, vor der ersten Antwort; alle waren mit Nummer {close} beantwortet; und dies ist das letzte Zertifikat darüber, Nummer {certify}.",
       proven:
-        "Der beiliegende Nachweis zeigt, dass es Eintrag {certify} des Protokolls ist. Der Rest des Protokolls war hier nicht zu lesen.",
+        "Der beiliegende Nachweis zeigt, dass es Nummer {certify} des Protokolls ist. Der Rest des Protokolls war hier nicht zu lesen.",
       shipped: {
         one: "Die Liste ist die richtige: ein Bild.",
         other: "Die Liste ist die richtige: {count} Bilder.",
