@@ -25,7 +25,7 @@ from tests.support.serving import free_port
 
 START_SECONDS = 300
 STORE_BYTES = 80 << 20
-LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "find an address that others reach"
 
 
 def wait_until(happened: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
