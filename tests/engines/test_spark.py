@@ -119,7 +119,8 @@ def test_whole_numbers_name_rows_and_rows_without_names_are_refused(session, pub
     numbered = plain.set_column(0, "key", pa.array(range(plain.num_rows), pa.int32()))
     pq.write_table(numbered, tmp_path / "a.parquet")
     data = session.read.parquet(str(tmp_path / "a.parquet"))
-    screening = published.screening(numbered.schema)
+    named = BatchColumns(key="key", image="image", url="url")
+    screening = published.screening(columns=named)
     rows = screened(data, screening).collect()
     assert sorted(row.key for row in rows) == list(range(plain.num_rows))
     with pytest.raises(UnknownColumns):
