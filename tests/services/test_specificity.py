@@ -216,6 +216,7 @@ async def test_terms_say_what_is_matched_and_are_stored_with_the_session(harness
             "sscd-1": {"bands": [{"ceiling": 0.94, "floor": 0.5, "margin": 0.25, "upTo": 1}]},
             "url-1": {"equal": True},
         },
+        "told": {"afterDays": 7},
         "use": "ai_training",
         "version": 1,
     }
