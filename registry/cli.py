@@ -16,7 +16,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import Progress
 
-from consent_client.errors import ConsentError
+from consent_client.errors import BadSpaceFile, ConsentError
+
+try:  # spaces are read as the modules are, before there is a command
+    import consent_client.protocol.spaces  # noqa: F401 (it is what may fail)
+except BadSpaceFile as error:
+    sys.stderr.write(f"CONSENT_SPACES: {error}\n")
+    raise SystemExit(2) from None
+
 from consent_client.protocol.log import DisputeOutcome, DisputeReason, EraseReason
 from registry.errors import ConfigurationError, RegistryError
 from registry.logs import configure

@@ -27,6 +27,17 @@ def test_init_founds_once_and_again_harmlessly(registry):
     assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
 
 
+def test_a_broken_space_file_is_named_and_nothing_is_done(registry, tmp_path):
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    registry.extra["CONSENT_SPACES"] = str(broken)
+    done = registry.command("init", check=False)
+    assert done.returncode == 2
+    assert str(broken) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(registry.folder.iterdir())
+
+
 def test_another_origin_than_the_databases_is_refused(registry):
     registry.command("init")
     registry.extra["CONSENT_REGISTRY_ORIGIN"] = "other.example"
