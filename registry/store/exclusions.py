@@ -1,7 +1,7 @@
 """Which sessions a record excluded images of, and how many: for its owner alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import batched
 
 from sqlalchemy import bindparam, false, insert, select, update
@@ -53,7 +53,7 @@ class ExclusionRow:
     terms: str
     session_index: int | None
     certify_index: int | None
-    certify_digest: bytes | None
+    certify_digest: bytes | None = field(repr=False)
 
 
 async def add(

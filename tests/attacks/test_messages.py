@@ -53,6 +53,8 @@ SHOWN = {
     "bundle", "builder", "terms", "supersedes",
     # Of files that everybody may have.
     "digests",
+    # Where a token is, not the token.
+    "token_file", "token_variable",
     # What the builder is told, and hashes under a secret key.
     "verdicts", "digest", "nonce",
 }  # fmt: skip

@@ -132,7 +132,7 @@ class Exclusion:
     images: int
     session_index: int | None
     certify_index: int | None
-    certificate: bytes | None
+    certificate: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

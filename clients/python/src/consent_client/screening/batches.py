@@ -29,7 +29,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -348,7 +348,7 @@ class _Looked:
     candidate: bool = False
     log_size: int = 0
     why: str | None = None
-    fingerprints: Mapping[str, tuple[bytes, ...]] | None = None
+    fingerprints: Mapping[str, tuple[bytes, ...]] | None = field(default=None, repr=False)
 
 
 def _look(
