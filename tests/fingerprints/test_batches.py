@@ -160,7 +160,7 @@ def test_mistakes_of_the_caller_are_said_at_once(monkeypatch):
         fingerprint_many(pictures(1), LIGHT, workers=0)
     with pytest.raises(UnknownSpace):
         fingerprint_many(pictures(1), ["url-1"])
-    monkeypatch.setattr(images.sscd, "load_model", lambda _file: no_model())
+    monkeypatch.setattr(images.sscd, "load_model", lambda _file, _provider: no_model())
     with pytest.raises(MissingModel):
         fingerprint_many(pictures(1), ["sscd-1"])
 
