@@ -74,7 +74,7 @@ async def examine(settings: Settings, clock: Clock, picture: Picture) -> Examine
         StoreError, VaultError, CorruptRegistry: the registry can not be read.
     """
     async with founded(settings) as store:
-        disputed = await _disputed(settings, store, picture)
+        disputed = await _disputed(store, await _secret(settings, store), picture)
     async with followed(settings, clock) as follower:
         state = await follower.answerable()
         found = await asyncio.to_thread(disputes.refusals, state, disputed)
@@ -98,16 +98,19 @@ async def decide(
         InvalidInput, Conflict: as `disputes.decide`; and as `examine`.
     """
     async with founded(settings) as store:
-        disputed = await _disputed(settings, store, picture)
-        secret = await block_secret(store, FileKeyStore(settings.keyring_dir))
+        secret = await _secret(settings, store)
+        disputed = await _disputed(store, secret, picture)
         index = await disputes.decide(store, secret, disputed, register_index, outcome, reason)
         await publish_and_shred(settings, store)
     return index
 
 
-async def _disputed(settings: Settings, store: Store, picture: Picture) -> Disputed:
+async def _secret(settings: Settings, store: Store) -> bytes:
+    return await block_secret(store, FileKeyStore(settings.keyring_dir))
+
+
+async def _disputed(store: Store, secret: bytes, picture: Picture) -> Disputed:
     fingerprints = await asyncio.to_thread(_fingerprints, picture, IMAGE_SPACES)
-    secret = await block_secret(store, FileKeyStore(settings.keyring_dir))
     refused = InvalidInput("There is no session of this id, or of a data set of this name.")
     async with store.read() as connection:
         for session in await _sessions(connection, picture.screening):

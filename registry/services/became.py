@@ -79,7 +79,7 @@ def changed_by_contest(
         Register index → images that come to it, and images that leave it.
     """
     since = stands[:, 1] >= log_size
-    fell = Counter(images_of(refused[refused[:, 1] < log_size]))
+    fell = images_of(refused[refused[:, 1] < log_size])
     fell.subtract(images_of(stands[~since]))
     return images_of(stands[since]), {index: count for index, count in fell.items() if count > 0}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from consent_client.protocol.log import MAGIC
@@ -86,10 +86,13 @@ async def newest_of_type(connection: AsyncConnection, kind: int) -> bytes | None
 
 
 async def of_type(connection: AsyncConnection, kind: int) -> list[EntryRow]:
-    """All entries of a type of which there are few, by index."""
+    """All entries of a type of which there are few, by index.
+
+    The type is written into the statement, as an index of some rows is used for none else.
+    """
     rows = await connection.execute(
         select(ENTRY.c.index, ENTRY.c.type, ENTRY.c.data)
-        .where(ENTRY.c.type == kind)
+        .where(ENTRY.c.type == literal(kind, literal_execute=True))
         .order_by(ENTRY.c.index)
     )
     return [EntryRow(*row) for row in rows]

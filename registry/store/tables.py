@@ -90,6 +90,13 @@ class Entry(_StoreModel, table=True):
         _check("index", '"index" >= 0'),
         _check("type", "type BETWEEN 1 AND 255"),
         _check("data", f"length(data) BETWEEN 4 AND {_ENTRY_LIMIT}"),
+        # Few entries, which are looked for whenever somebody reads a record of theirs.
+        Index(
+            "ix_entry_dispute",
+            "index",
+            sqlite_where=text("type = 9"),
+            postgresql_where=text("type = 9"),
+        ),
     )
 
     index: int = Field(sa_column=Column(_Index, primary_key=True, autoincrement=False))
