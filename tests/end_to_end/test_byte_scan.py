@@ -339,7 +339,7 @@ def kept_secrets(server):
 
 def play(server, story):
     token = server.add_builder("a lab")
-    story.secrets.append(Secret("token", token.rpartition("_")[2].encode()))
+    story.secrets.append(Secret("token", token.split("_", 2)[2].encode()))
     picture = Picture(1)
     kept = story.protect("kept record", picture)
     gone = story.protect("withdrawn record", Picture(2))
